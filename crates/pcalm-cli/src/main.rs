@@ -1,0 +1,2 @@
+//! The pcalm command line.
+fn main() {}

@@ -1,0 +1,224 @@
+//! Activation functions φ with the derivatives inference and theory need.
+
+use crate::real::Real;
+
+/// An elementwise activation function φ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// φ(x) = x: a linear network.
+    Identity,
+    /// φ(x) = tanh x.
+    Tanh,
+    /// φ(x) = max(x, 0), with φ'(0) = 0.
+    Relu,
+    /// φ(x) = x for x > 0, else x/100.
+    LeakyRelu,
+    /// φ(x) = x Φ(x) with the exact normal distribution function Φ.
+    Gelu,
+    /// φ(x) = x σ(x).
+    Silu,
+    /// φ(x) = 1/(1 + e⁻ˣ).
+    Sigmoid,
+    /// φ(x) = x clipped to [−1, 1].
+    HardTanh,
+}
+
+/// Slope of [`Activation::LeakyRelu`] left of zero, as in PyTorch and JAX.
+const LEAK: f64 = 0.01;
+
+/// Every activation, in the order lists and tests walk them.
+pub const ACTIVATIONS: &[Activation] = &[
+    Activation::Identity,
+    Activation::Tanh,
+    Activation::Relu,
+    Activation::LeakyRelu,
+    Activation::Gelu,
+    Activation::Silu,
+    Activation::Sigmoid,
+    Activation::HardTanh,
+];
+
+impl Activation {
+    /// The name used in files, flags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Tanh => "tanh",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu => "leaky-relu",
+            Activation::Gelu => "gelu",
+            Activation::Silu => "silu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::HardTanh => "hard-tanh",
+        }
+    }
+
+    /// The formula, in one line.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Activation::Identity => "x (a linear network)",
+            Activation::Tanh => "tanh x",
+            Activation::Relu => "max(x, 0), slope 0 at 0",
+            Activation::LeakyRelu => "x for x > 0, else x/100",
+            Activation::Gelu => "x·Φ(x), the exact (erf) form",
+            Activation::Silu => "x·sigmoid(x)",
+            Activation::Sigmoid => "1/(1 + exp(−x))",
+            Activation::HardTanh => "x clipped to [−1, 1]",
+        }
+    }
+
+    /// The activation of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        ACTIVATIONS.iter().copied().find(|a| a.name() == name)
+    }
+
+    /// φ(x).
+    #[inline(always)]
+    pub fn value<R: Real>(self, x: R) -> R {
+        let one = R::one();
+        match self {
+            Activation::Identity => x,
+            Activation::Tanh => x.tanh(),
+            // Written so that NaN passes through: a diverged run must not look healthy.
+            Activation::Relu => {
+                if x < R::zero() {
+                    R::zero()
+                } else {
+                    x
+                }
+            }
+            Activation::LeakyRelu => {
+                if x > R::zero() {
+                    x
+                } else {
+                    x * R::of(LEAK)
+                }
+            }
+            Activation::Gelu => x * normal_cdf(x),
+            Activation::Silu => x * sigmoid(x),
+            Activation::Sigmoid => sigmoid(x),
+            Activation::HardTanh => {
+                if x > one {
+                    one
+                } else if x < -one {
+                    -one
+                } else {
+                    x
+                }
+            }
+        }
+    }
+
+    /// φ'(x); at a kink, the left derivative for relu and leaky relu, 1 for the hard tanh.
+    #[inline(always)]
+    pub fn slope<R: Real>(self, x: R) -> R {
+        let (zero, one) = (R::zero(), R::one());
+        match self {
+            Activation::Identity => one,
+            Activation::Tanh => {
+                let t = x.tanh();
+                one - t * t
+            }
+            Activation::Relu => {
+                if x > zero {
+                    one
+                } else {
+                    zero
+                }
+            }
+            Activation::LeakyRelu => {
+                if x > zero {
+                    one
+                } else {
+                    R::of(LEAK)
+                }
+            }
+            Activation::Gelu => normal_cdf(x) + x * normal_pdf(x),
+            Activation::Silu => {
+                let s = sigmoid(x);
+                s * (one + x * (one - s))
+            }
+            Activation::Sigmoid => {
+                let s = sigmoid(x);
+                s * (one - s)
+            }
+            Activation::HardTanh => {
+                if x.abs() <= one {
+                    one
+                } else {
+                    zero
+                }
+            }
+        }
+    }
+
+    /// φ''(x), zero almost everywhere for the piecewise-linear ones; used by the exact
+    /// activity Hessian only.
+    pub fn curvature<R: Real>(self, x: R) -> R {
+        let (one, two) = (R::one(), R::of(2.0));
+        match self {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu | Activation::HardTanh => R::zero(),
+            Activation::Tanh => {
+                let t = x.tanh();
+                -two * t * (one - t * t)
+            }
+            Activation::Gelu => normal_pdf(x) * (two - x * x),
+            Activation::Silu => {
+                let s = sigmoid(x);
+                s * (one - s) * (two + x * (one - two * s))
+            }
+            Activation::Sigmoid => {
+                let s = sigmoid(x);
+                s * (one - s) * (one - two * s)
+            }
+        }
+    }
+
+    /// `out[i] = φ(x[i])`, with the choice of φ taken out of the loop.
+    pub fn map_value<R: Real>(self, x: &[R], out: &mut [R]) {
+        self.with_constant(|phi| map(x, out, |v| phi.value(v)));
+    }
+
+    /// `out[i] = φ'(x[i])`, with the choice of φ taken out of the loop.
+    pub fn map_slope<R: Real>(self, x: &[R], out: &mut [R]) {
+        self.with_constant(|phi| map(x, out, |v| phi.slope(v)));
+    }
+
+    /// Calls `body` once per arm with a literal variant, so that inlining leaves one tight loop
+    /// per activation instead of a match per element.
+    #[inline(always)]
+    fn with_constant(self, mut body: impl FnMut(Activation)) {
+        match self {
+            Activation::Identity => body(Activation::Identity),
+            Activation::Tanh => body(Activation::Tanh),
+            Activation::Relu => body(Activation::Relu),
+            Activation::LeakyRelu => body(Activation::LeakyRelu),
+            Activation::Gelu => body(Activation::Gelu),
+            Activation::Silu => body(Activation::Silu),
+            Activation::Sigmoid => body(Activation::Sigmoid),
+            Activation::HardTanh => body(Activation::HardTanh),
+        }
+    }
+}
+
+#[inline(always)]
+fn map<R: Real>(x: &[R], out: &mut [R], f: impl Fn(R) -> R) {
+    for (o, &v) in out.iter_mut().zip(x) {
+        *o = f(v);
+    }
+}
+
+fn sigmoid<R: Real>(x: R) -> R {
+    R::one() / (R::one() + (-x).exp())
+}
+
+/// Φ(x), the standard normal distribution function.
+fn normal_cdf<R: Real>(x: R) -> R {
+    R::of(0.5) * (R::one() + (x * R::of(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+/// The standard normal density.
+fn normal_pdf<R: Real>(x: R) -> R {
+    let norm = R::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+    norm * (-R::of(0.5) * x * x).exp()
+}

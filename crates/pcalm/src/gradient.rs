@@ -1,0 +1,57 @@
+//! Weight gradients, and how two of them compare (MATHS.md §9).
+
+use crate::{network::Network, real::Real};
+
+/// One gradient per weight matrix, row-major like the weights; a mean over the batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gradient<R> {
+    /// Per edge, input side first.
+    pub edges: Vec<Vec<R>>,
+}
+
+impl<R: Real> Gradient<R> {
+    /// Zeros, shaped like the network's weights.
+    pub fn zeros(network: &Network<R>) -> Self {
+        Gradient { edges: network.edges().iter().map(|e| vec![R::zero(); e.weight().len()]).collect() }
+    }
+}
+
+/// Direction and size of one gradient relative to another: cosine and norm ratio.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// Cosine of the angle between the two; NaN if either is zero.
+    pub cosine: f64,
+    /// ‖rule's‖ / ‖BP's‖; NaN if BP's is zero.
+    pub norm_ratio: f64,
+}
+
+/// Alignment of a rule's weight gradient with BP's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alignment {
+    /// Of the concatenated gradients.
+    pub whole: Agreement,
+    /// Per weight matrix, input side first.
+    pub layers: Vec<Agreement>,
+}
+
+impl Alignment {
+    /// Compares `gradient` with backpropagation's on the same batch and weights.
+    pub fn new<R: Real>(gradient: &Gradient<R>, backprop: &Gradient<R>) -> Self {
+        let sums: Vec<[f64; 3]> = gradient.edges.iter().zip(&backprop.edges).map(|(a, b)| products(a, b)).collect();
+        let total = sums.iter().fold([0.0; 3], |t, s| [t[0] + s[0], t[1] + s[1], t[2] + s[2]]);
+        Alignment { whole: agreement(total), layers: sums.into_iter().map(agreement).collect() }
+    }
+}
+
+/// a·b, a·a, b·b in `f64`.
+fn products<R: Real>(a: &[R], b: &[R]) -> [f64; 3] {
+    a.iter().zip(b).fold([0.0; 3], |[ab, aa, bb], (a, b)| {
+        let (a, b) = (a.wide(), b.wide());
+        [ab + a * b, aa + a * a, bb + b * b]
+    })
+}
+
+fn agreement([ab, aa, bb]: [f64; 3]) -> Agreement {
+    // Clamped: rounding may carry the cosine of parallel vectors past 1 by an ulp.
+    Agreement { cosine: (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0), norm_ratio: (aa / bb).sqrt() }
+}

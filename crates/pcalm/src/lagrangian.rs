@@ -1,0 +1,165 @@
+//! The augmented Lagrangian of one block of samples (MATHS.md §3–4).
+//!
+//! 𝓛_ρ = ℓ + Σ λ_lᵀ c_l + ½ Σ ρ_l ‖c_l‖² \[ALM eq. 5, 9\], with c_l = z_l − f_l(z_{l-1}). A rule
+//! chooses (z, λ); everything else is read from here. There is no loop over inference steps in
+//! this module.
+
+use crate::{
+    backend::{Backend, Problem},
+    error::Error,
+    loss::Loss,
+    network::Network,
+    real::Real,
+    stack::Stack,
+    state::{Block, State},
+};
+
+/// One block's Lagrangian on a backend: shapes checked once, then sweeps over the layers.
+#[derive(Debug)]
+pub struct Lagrangian<'a, B: Backend> {
+    backend: &'a B,
+    problem: Problem<'a, B::Real>,
+}
+
+/// Scalars of a state, summed over the samples of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Energies {
+    /// Σ ℓ.
+    pub loss: f64,
+    /// Σ ½ Σ_l ρ_l ‖c_l‖², the residual energy Ẽ \[FRM eq. 12\].
+    pub residual: f64,
+    /// Σ Σ_l λ_lᵀ c_l.
+    pub dual: f64,
+    /// Σ Σ_l ‖c_l‖².
+    pub residual_norm_squared: f64,
+}
+
+impl Energies {
+    /// The PC energy F = ℓ + Ẽ \[ALM eq. 2\].
+    pub fn energy(&self) -> f64 {
+        self.loss + self.residual
+    }
+
+    /// The augmented Lagrangian 𝓛_ρ \[ALM eq. 5\].
+    pub fn lagrangian(&self) -> f64 {
+        self.energy() + self.dual
+    }
+}
+
+impl std::ops::AddAssign for Energies {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.residual += other.residual;
+        self.dual += other.dual;
+        self.residual_norm_squared += other.residual_norm_squared;
+    }
+}
+
+/// ρ_l for each of `hidden` layers from one value for all or one per layer.
+pub fn penalties<R: Real>(values: &[f64], hidden: usize) -> Result<Vec<R>, Error> {
+    if let Some(bad) = values.iter().find(|v| !(v.is_finite() && **v > 0.0)) {
+        return Err(Error::setting("rho", format!("{bad} is not a positive number")));
+    }
+    match values {
+        [all] => Ok(vec![R::of(*all); hidden]),
+        _ if values.len() == hidden => Ok(values.iter().map(|&v| R::of(v)).collect()),
+        _ => Err(Error::setting(
+            "rho",
+            format!("{} values for {hidden} hidden layers; give one, or one per hidden layer", values.len()),
+        )),
+    }
+}
+
+impl<'a, B: Backend> Lagrangian<'a, B> {
+    /// The Lagrangian of `block` under `network`, with penalties ρ_l (one per hidden layer).
+    ///
+    /// # Errors
+    /// If the block or ρ does not fit the network.
+    pub fn new(
+        backend: &'a B,
+        network: &'a Network<B::Real>,
+        block: &'a Block<B::Real>,
+        rho: &'a [B::Real],
+        loss: Loss,
+    ) -> Result<Self, Error> {
+        if block.input.rows() != network.inputs() || block.target.rows() != network.outputs() {
+            return Err(Error::Batch(format!(
+                "inputs and targets of widths {} and {} for a network from {} to {} units",
+                block.input.rows(),
+                block.target.rows(),
+                network.inputs(),
+                network.outputs()
+            )));
+        }
+        if rho.len() != network.hidden() {
+            return Err(Error::setting("rho", format!("{} values for {} hidden layers", rho.len(), network.hidden())));
+        }
+        Ok(Lagrangian { backend, problem: Problem { network, block, rho, loss } })
+    }
+
+    /// The fixed parts: network, block, penalties and loss.
+    pub fn problem(&self) -> &Problem<'a, B::Real> {
+        &self.problem
+    }
+
+    /// Samples in the block.
+    pub fn samples(&self) -> usize {
+        self.problem.block.samples
+    }
+
+    /// z ← forward pass, λ ← 0.
+    pub fn forward(&self, state: &mut State<B::Real>) {
+        self.backend.forward(&self.problem, state);
+        state.duals.clear();
+    }
+
+    /// λ_l += `dual_step[l]` c_l, then q = λ + ρc, at the current activities.
+    pub fn credit_sweep(&self, state: &mut State<B::Real>, dual_step: &[B::Real]) {
+        self.backend.credit_sweep(&self.problem, state, dual_step);
+    }
+
+    /// z ← z − η ∂𝓛/∂z at the credit of the last credit sweep.
+    pub fn activity_sweep(&self, state: &mut State<B::Real>, eta: B::Real) {
+        self.backend.activity_sweep(&self.problem, state, eta);
+    }
+
+    /// λ ← the BP adjoints at the current activities, and credit with them.
+    pub fn adjoint_sweep(&self, state: &mut State<B::Real>) {
+        self.backend.adjoint_sweep(&self.problem, state);
+    }
+
+    /// `gradient` ← ∂𝓛/∂z at the credit in `state`, per sample.
+    pub fn activity_gradient(&self, state: &mut State<B::Real>, gradient: &mut Stack<B::Real>) {
+        self.backend.activity_gradient(&self.problem, state, gradient);
+    }
+
+    /// `residuals` ← c at the current activities.
+    pub fn residuals(&self, state: &mut State<B::Real>, residuals: &mut Stack<B::Real>) {
+        self.backend.residuals(&self.problem, state, residuals);
+    }
+
+    /// The constraint operator and readout applied to a direction, at the slopes in `state`.
+    pub fn push_forward(&self, state: &mut State<B::Real>, direction: &Stack<B::Real>, product: &mut Stack<B::Real>) {
+        self.backend.push_forward(&self.problem, state, direction, product);
+    }
+
+    /// The energies of the current state; `residuals` receives c.
+    pub fn energies(&self, state: &mut State<B::Real>, residuals: &mut Stack<B::Real>) -> Energies {
+        self.residuals(state, residuals);
+        let samples = self.samples();
+        let mut sum = Energies {
+            loss: self.problem.loss.total(&state.output, &self.problem.block.target, samples),
+            ..Energies::default()
+        };
+        for (l, c) in residuals.layers.iter().enumerate() {
+            let norm = c.norm_squared(samples);
+            sum.residual_norm_squared += norm;
+            sum.residual += 0.5 * self.problem.rho[l].wide() * norm;
+            for i in 0..c.rows() {
+                let pairs = c.row(i)[..samples].iter().zip(state.duals.layers[l].row(i));
+                sum.dual += pairs.map(|(c, lambda)| c.wide() * lambda.wide()).sum::<f64>();
+            }
+        }
+        sum
+    }
+}

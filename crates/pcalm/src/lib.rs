@@ -1,0 +1,23 @@
+#![doc = include_str!("../../../README.md")]
+
+pub mod activation;
+pub mod backend;
+pub mod checkpoint;
+pub mod error;
+pub mod gradient;
+pub mod infer;
+pub mod lagrangian;
+pub mod loss;
+pub mod minibatch;
+pub mod network;
+pub mod optimizer;
+pub mod parametrization;
+pub mod real;
+pub mod rule;
+pub mod stack;
+pub mod state;
+pub mod tensor_file;
+pub mod theory;
+pub mod train;
+
+pub use error::Error;

@@ -1,0 +1,105 @@
+//! Supervised losses at the output (MATHS.md §1).
+
+use crate::{real::Real, stack::Matrix};
+
+/// The loss ℓ between the network's output and the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loss {
+    /// ℓ = ½‖f − y‖², e = f − y.
+    #[default]
+    SquaredError,
+    /// ℓ = −Σ y log softmax(f) with targets that sum to 1, e = softmax(f) − y.
+    CrossEntropy,
+}
+
+impl Loss {
+    /// Both losses, for lists and tests.
+    pub const ALL: &'static [Loss] = &[Loss::SquaredError, Loss::CrossEntropy];
+
+    /// The name used in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::SquaredError => "squared-error",
+            Loss::CrossEntropy => "cross-entropy",
+        }
+    }
+
+    /// The loss of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|l| l.name() == name)
+    }
+
+    /// The credit of the output edge, q_L = −e, for the first `samples` columns of `output`;
+    /// padding columns get 0.
+    pub fn output_credit<R: Real>(
+        self,
+        output: &Matrix<R>,
+        target: &Matrix<R>,
+        samples: usize,
+        credit: &mut Matrix<R>,
+    ) {
+        credit.copy_from(output);
+        if self == Loss::CrossEntropy {
+            softmax(credit, samples);
+        }
+        let cols = credit.cols();
+        for (row, wanted) in credit.data_mut().chunks_exact_mut(cols).zip(target.data().chunks_exact(cols)) {
+            for (c, &y) in row[..samples].iter_mut().zip(wanted) {
+                *c = y - *c;
+            }
+            row[samples..].fill(R::zero());
+        }
+    }
+
+    /// Σ over samples of ℓ, in `f64`.
+    pub fn total<R: Real>(self, output: &Matrix<R>, target: &Matrix<R>, samples: usize) -> f64 {
+        (0..samples).map(|s| self.sample(output, target, s)).sum()
+    }
+
+    fn sample<R: Real>(self, output: &Matrix<R>, target: &Matrix<R>, s: usize) -> f64 {
+        let pairs = || (0..output.rows()).map(|i| (output.at(i, s).wide(), target.at(i, s).wide()));
+        match self {
+            Loss::SquaredError => 0.5 * pairs().map(|(f, y)| (f - y) * (f - y)).sum::<f64>(),
+            Loss::CrossEntropy => {
+                let top = pairs().fold(f64::NEG_INFINITY, |m, (f, _)| m.max(f));
+                let log_sum = pairs().map(|(f, _)| (f - top).exp()).sum::<f64>().ln() + top;
+                pairs().map(|(f, y)| y * (log_sum - f)).sum()
+            }
+        }
+    }
+
+    /// The product H v of each sample's loss curvature H = ∂²ℓ/∂f² at `output`:
+    /// I for the squared error, diag(p) − p pᵀ for the cross-entropy.
+    pub fn curvature_product<R: Real>(self, output: &Matrix<R>, v: &mut Matrix<R>, samples: usize) {
+        if self == Loss::SquaredError {
+            return;
+        }
+        let mut p = output.clone();
+        softmax(&mut p, samples);
+        let (rows, cols) = (v.rows(), v.cols());
+        for s in 0..samples {
+            let mean: R = (0..rows).map(|i| p.at(i, s) * v.at(i, s)).sum();
+            for i in 0..rows {
+                v.data_mut()[i * cols + s] = p.at(i, s) * (v.at(i, s) - mean);
+            }
+        }
+    }
+}
+
+/// Softmax down each of the first `samples` columns, shifted by the column's maximum.
+fn softmax<R: Real>(m: &mut Matrix<R>, samples: usize) {
+    let (rows, cols) = (m.rows(), m.cols());
+    let data = m.data_mut();
+    for s in 0..samples {
+        let top = (0..rows).fold(R::neg_infinity(), |t, i| t.max(data[i * cols + s]));
+        let mut sum = R::zero();
+        for i in 0..rows {
+            let e = (data[i * cols + s] - top).exp();
+            data[i * cols + s] = e;
+            sum += e;
+        }
+        for i in 0..rows {
+            data[i * cols + s] = data[i * cols + s] / sum;
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A minibatch cut into blocks of samples, inferred in parallel.
+//!
+//! Blocks are cut by the batch, never by the number of threads, and sums over blocks are taken
+//! in block order: results do not depend on how many threads the ambient rayon pool has.
+
+use crate::{
+    backend::{Backend, Problem},
+    error::Error,
+    gradient::Gradient,
+    infer::{Stop, infer},
+    lagrangian::{Energies, Lagrangian},
+    loss::Loss,
+    network::Network,
+    real::Real,
+    rule::Rule,
+    stack::{LANES, Matrix, Stack},
+    state::{Block, State, Work},
+};
+use num_traits::Zero;
+use rayon::prelude::*;
+use std::ops::ControlFlow;
+
+/// Inputs and targets of B samples, row-major `[B, D]` and `[B, O]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, R> {
+    inputs: &'a [R],
+    targets: &'a [R],
+    samples: usize,
+}
+
+impl<'a, R: Real> Batch<'a, R> {
+    /// Checks that the arrays hold `samples` rows of finite numbers each.
+    pub fn new(inputs: &'a [R], targets: &'a [R], samples: usize) -> Result<Self, Error> {
+        if samples == 0 {
+            return Err(Error::Batch("it has no samples".into()));
+        }
+        for (name, values) in [("x", inputs), ("y", targets)] {
+            if values.is_empty() || values.len() % samples != 0 {
+                return Err(Error::Batch(format!(
+                    "`{name}` has {} numbers, not a whole row for each of {samples} samples",
+                    values.len()
+                )));
+            }
+            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+                let width = values.len() / samples;
+                return Err(Error::Batch(format!(
+                    "`{name}` of sample {}, feature {}, is {}; inputs and targets must be finite",
+                    at / width,
+                    at % width,
+                    values[at]
+                )));
+            }
+        }
+        Ok(Batch { inputs, targets, samples })
+    }
+
+    /// B.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// D, the width of the inputs.
+    pub fn input_width(&self) -> usize {
+        self.inputs.len() / self.samples
+    }
+
+    /// O, the width of the targets.
+    pub fn target_width(&self) -> usize {
+        self.targets.len() / self.samples
+    }
+}
+
+/// Loss and hits of the forward pass, summed over samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Σ ℓ at the forward pass.
+    pub loss: f64,
+    /// Samples whose largest output is where the target's largest entry is.
+    pub correct: usize,
+    /// Samples.
+    pub samples: usize,
+}
+
+impl Score {
+    /// Mean loss per sample.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.samples as f64
+    }
+
+    /// Fraction of samples classified correctly.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.samples as f64
+    }
+
+    fn of<R: Real>(problem: &Problem<R>, output: &Matrix<R>) -> Self {
+        let (target, samples) = (&problem.block.target, problem.block.samples);
+        let top = |m: &Matrix<R>, s: usize| {
+            (0..m.rows()).fold(0, |best, i| if m.at(i, s) > m.at(best, s) { i } else { best })
+        };
+        Score {
+            loss: problem.loss.total(output, target, samples),
+            correct: (0..samples).filter(|&s| top(output, s) == top(target, s)).count(),
+            samples,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Score {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.samples += other.samples;
+    }
+}
+
+/// What one inference over a whole minibatch did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Loss and accuracy of the forward pass it started from.
+    pub score: Score,
+    /// Cycles done (the most of any block).
+    pub steps: usize,
+    /// Why it ended: a divergence if any block diverged, else that of the block that ran longest.
+    pub stop: Stop,
+    /// Arithmetic done.
+    pub work: Work,
+}
+
+/// The blocks of a minibatch with their states, kept from step to step.
+#[derive(Debug)]
+pub struct Minibatch<B: Backend> {
+    backend: B,
+    loss: Loss,
+    rho: Vec<B::Real>,
+    samples: usize,
+    slots: Vec<Slot<B::Real>>,
+}
+
+#[derive(Debug)]
+struct Slot<R> {
+    block: Block<R>,
+    state: State<R>,
+}
+
+impl<B: Backend> Minibatch<B> {
+    /// Holds no samples yet; ρ_l as from [`penalties`](crate::lagrangian::penalties).
+    pub fn new(backend: B, loss: Loss, rho: Vec<B::Real>) -> Self {
+        Minibatch { backend, loss, rho, samples: 0, slots: Vec::new() }
+    }
+
+    /// Takes in the samples of `batch` and computes the constant part of inference.
+    ///
+    /// # Errors
+    /// If the batch does not fit the network.
+    pub fn load(&mut self, network: &Network<B::Real>, batch: &Batch<B::Real>) -> Result<(), Error> {
+        if batch.input_width() != network.inputs() || batch.target_width() != network.outputs() {
+            return Err(Error::Batch(format!(
+                "x has {} and y {} features per sample, but the network maps {} inputs to {} outputs",
+                batch.input_width(),
+                batch.target_width(),
+                network.inputs(),
+                network.outputs()
+            )));
+        }
+        let size = self.backend.block_samples(network);
+        self.samples = batch.samples();
+        let counts: Vec<usize> = (0..batch.samples()).step_by(size).map(|at| size.min(batch.samples() - at)).collect();
+        self.slots.truncate(counts.len());
+        for (i, &count) in counts.iter().enumerate() {
+            match self.slots.get_mut(i) {
+                Some(slot) if slot.block.input.cols() == count.next_multiple_of(LANES) => slot.block.samples = count,
+                Some(slot) => *slot = Slot::zeros(network, count),
+                None => self.slots.push(Slot::zeros(network, count)),
+            }
+        }
+        let (d, o) = (batch.input_width(), batch.target_width());
+        let backend = &self.backend;
+        self.slots.par_iter_mut().enumerate().for_each(|(i, slot)| {
+            let (from, to) = (i * size, i * size + slot.block.samples);
+            slot.block.input.load(&batch.inputs[from * d..to * d]);
+            slot.block.target.load(&batch.targets[from * o..to * o]);
+            slot.state.work = Work::default();
+            backend.drive(network, &mut slot.block, &mut slot.state);
+        });
+        Ok(())
+    }
+
+    /// Runs `rule` on every block; the states keep the result.
+    ///
+    /// # Errors
+    /// If the network does not fit the samples loaded.
+    pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
+        let parts = self.map(network, |lagrangian, state| {
+            let mut score = Score::default();
+            let mut look = |step: usize, state: &State<B::Real>| {
+                if step == 0 {
+                    score = Score::of(lagrangian.problem(), &state.output);
+                }
+                ControlFlow::Continue(())
+            };
+            let done = infer(rule, lagrangian, state, &mut look);
+            (score, done.steps, done.stop, state.work)
+        })?;
+        let mut report = Report { score: Score::default(), steps: 0, stop: Stop::Budget, work: Work::default() };
+        for (i, (score, steps, stop, work)) in parts.into_iter().enumerate() {
+            report.score += score;
+            report.work += work;
+            let diverged = matches!(report.stop, Stop::Diverged(_));
+            if !diverged && (i == 0 || steps > report.steps || matches!(stop, Stop::Diverged(_))) {
+                report.stop = stop;
+            }
+            report.steps = report.steps.max(steps);
+        }
+        Ok(report)
+    }
+
+    /// Loss and accuracy of the forward pass, without inference.
+    ///
+    /// # Errors
+    /// If the network does not fit the samples loaded.
+    pub fn evaluate(&mut self, network: &Network<B::Real>) -> Result<Score, Error> {
+        let scores = self.map(network, |lagrangian, state| {
+            lagrangian.forward(state);
+            Score::of(lagrangian.problem(), &state.output)
+        })?;
+        Ok(scores.into_iter().fold(Score::default(), |mut sum, s| {
+            sum += s;
+            sum
+        }))
+    }
+
+    /// `gradient` ← the weight gradient at the states' credit, a mean over the batch; returns
+    /// the work of it.
+    pub fn weight_gradient(&self, network: &Network<B::Real>, gradient: &mut Gradient<B::Real>) -> Work {
+        let weight = B::Real::of(1.0 / self.samples as f64);
+        gradient.edges.par_iter_mut().enumerate().for_each(|(edge, out)| {
+            out.fill(B::Real::zero());
+            for slot in &self.slots {
+                let problem = Problem { network, block: &slot.block, rho: &self.rho, loss: self.loss };
+                self.backend.weight_gradient(&problem, &slot.state, edge, weight, out);
+            }
+        });
+        let mut work = Work::default();
+        for edge in network.edges() {
+            work.count(edge.rows(), edge.cols(), self.samples);
+        }
+        work
+    }
+
+    /// The energies at the states, summed over the samples.
+    ///
+    /// # Errors
+    /// If the network does not fit the samples loaded.
+    pub fn energies(&mut self, network: &Network<B::Real>) -> Result<Energies, Error> {
+        let parts = self.map(network, |lagrangian, state| {
+            let mut buffer = state.activities.clone();
+            lagrangian.energies(state, &mut buffer)
+        })?;
+        Ok(parts.into_iter().fold(Energies::default(), |mut sum, e| {
+            sum += e;
+            sum
+        }))
+    }
+
+    /// The chosen matrix of layer `l` over the whole batch, row-major `[B, n_l]`.
+    pub fn unload(&self, l: usize, part: impl Fn(&State<B::Real>) -> &Stack<B::Real>) -> Vec<B::Real> {
+        let mut values = Vec::new();
+        for slot in &self.slots {
+            part(&slot.state).layers[l].unload(slot.block.samples, &mut values);
+        }
+        values
+    }
+
+    /// The network's output at the states, row-major `[B, O]`.
+    pub fn output(&self) -> Vec<B::Real> {
+        let mut values = Vec::new();
+        for slot in &self.slots {
+            slot.state.output.unload(slot.block.samples, &mut values);
+        }
+        values
+    }
+
+    /// What `measure` says of each block's Lagrangian and state, in block order.
+    ///
+    /// # Errors
+    /// If the network does not fit the samples loaded.
+    pub fn map<T: Send>(
+        &mut self,
+        network: &Network<B::Real>,
+        measure: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> T + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let (backend, rho, loss) = (&self.backend, &self.rho[..], self.loss);
+        let slots = self.slots.par_iter_mut();
+        slots
+            .map(|slot| {
+                let lagrangian = Lagrangian::new(backend, network, &slot.block, rho, loss)?;
+                Ok(measure(&lagrangian, &mut slot.state))
+            })
+            .collect()
+    }
+}
+
+impl<R: Real> Slot<R> {
+    fn zeros(network: &Network<R>, samples: usize) -> Self {
+        Slot { block: Block::zeros(network, samples), state: State::zeros(network, samples) }
+    }
+}

@@ -1,0 +1,154 @@
+//! Learning rules: how each chooses activities z and duals λ (MATHS.md §5).
+//!
+//! A rule is one file here and one line in [`rules`]; the Lagrangian turns its (z, λ) into
+//! credit and weight gradients, the same way for every rule.
+
+mod backprop;
+mod primal_dual;
+
+pub use backprop::Backprop;
+pub use primal_dual::{Credit, Inner, PrimalDual};
+
+use crate::{backend::Backend, error::Error, infer::Stop, lagrangian::Lagrangian, real::Real, state::State};
+
+/// How a rule picks (z, λ) for one block of samples. [`infer`](crate::infer::infer) owns the loop.
+pub trait Rule<B: Backend>: Send + Sync {
+    /// The rule's name in reports.
+    fn name(&self) -> &str;
+
+    /// Sets the state to the rule's starting point.
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+
+    /// One cycle of inference.
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+
+    /// Whether to stop after `steps` cycles.
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, steps: usize) -> Option<Stop>;
+
+    /// Leaves the credit the weight gradient is read from in `state`.
+    fn read(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+}
+
+/// Everything a rule can be asked for; each takes what it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSettings {
+    /// Hidden layers of the network, L − 1.
+    pub hidden: usize,
+    /// Inference budget T in cycles (a cycle: a dual step, then K activity steps or a solve).
+    pub budget: usize,
+    /// Activity step size η.
+    pub eta: f64,
+    /// Dual step size α of PC-ALM.
+    pub alpha: f64,
+    /// Penalties ρ_l: one for all hidden layers, or one each.
+    pub rho: Vec<f64>,
+    /// Activity steps K per cycle of PC-ALM.
+    pub inner_steps: usize,
+    /// When PC-ALM's credit is read.
+    pub credit: Credit,
+    /// Stop before the budget once ‖∂𝓛/∂z‖_∞ (and, with duals, ‖c‖_∞) is at most this.
+    pub tolerance: Option<f64>,
+    /// ‖∂𝓛/∂z‖_∞ to which the method of multipliers solves each activity step.
+    pub inner_tolerance: f64,
+    /// Activity steps after which one such solve gives up.
+    pub inner_limit: usize,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        RuleSettings {
+            hidden: 1,
+            budget: 2,
+            eta: 0.25,
+            alpha: 1.0,
+            rho: vec![1.0],
+            inner_steps: 1,
+            credit: Credit::PreDual,
+            tolerance: None,
+            inner_tolerance: 1e-6,
+            inner_limit: 10_000,
+        }
+    }
+}
+
+/// A rule chosen at run time.
+pub type BoxedRule<B> = Box<dyn Rule<B>>;
+
+/// One row of the list of rules.
+pub struct RuleInfo<B: Backend> {
+    /// The name used in files, flags and reports.
+    pub name: &'static str,
+    /// What the rule does, in one line.
+    pub summary: &'static str,
+    /// Paper and equation.
+    pub source: &'static str,
+    /// Whether inference iterates with a step size η (false: a closed form).
+    pub iterative: bool,
+    /// The dual step size the settings mean for this rule, for the stability bound.
+    pub dual_step: fn(&RuleSettings) -> f64,
+    /// Makes the rule, checking the settings it uses.
+    pub build: fn(&RuleSettings) -> Result<BoxedRule<B>, Error>,
+}
+
+/// Every rule, in the order lists, the command line and conformance tests walk them.
+pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
+    vec![
+        RuleInfo {
+            name: "bp",
+            summary: "backpropagation: the KKT point of the Lagrangian in closed form",
+            source: "[ALM] app. A",
+            iterative: false,
+            dual_step: |_| 0.0,
+            build: |_| Ok(Box::new(Backprop)),
+        },
+        RuleInfo {
+            name: "pc",
+            summary: "predictive coding: T activity steps without duals",
+            source: "[ALM] eq. 4; equilibrated with a tolerance: [FRM] thm 3.4",
+            iterative: true,
+            dual_step: |_| 0.0,
+            build: |s| Ok(Box::new(PrimalDual::<B::Real>::predictive_coding(s)?)),
+        },
+        RuleInfo {
+            name: "pc-alm",
+            summary: "augmented Lagrangian predictive coding: T cycles of a dual and K activity steps",
+            source: "[ALM] alg. 1",
+            iterative: true,
+            dual_step: |s| s.alpha,
+            build: |s| Ok(Box::new(PrimalDual::<B::Real>::augmented(s)?)),
+        },
+        RuleInfo {
+            name: "mm",
+            summary: "method of multipliers: each activity step solved to tolerance, then λ += ρc",
+            source: "[ALM] eq. 6",
+            iterative: true,
+            // Its activity steps run at a fixed λ: the bound is that of PC.
+            dual_step: |_| 0.0,
+            build: |s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?)),
+        },
+    ]
+}
+
+/// The rule of that name.
+///
+/// # Errors
+/// If no rule has the name, or it cannot run with these settings.
+pub fn build<B: Backend>(name: &str, settings: &RuleSettings) -> Result<BoxedRule<B>, Error> {
+    let all = rules::<B>();
+    match all.iter().find(|r| r.name == name) {
+        Some(rule) => (rule.build)(settings),
+        None => {
+            let names: Vec<&str> = all.iter().map(|r| r.name).collect();
+            Err(Error::setting("rule", format!("no rule `{name}`; there are {}", names.join(", "))))
+        }
+    }
+}
+
+/// `value` as a number of type `R` if it is finite and positive.
+fn positive<R: Real>(name: &'static str, value: f64) -> Result<R, Error> {
+    if value.is_finite() && value > 0.0 {
+        Ok(R::of(value))
+    } else {
+        Err(Error::setting(name, format!("{value} is not a positive number")))
+    }
+}

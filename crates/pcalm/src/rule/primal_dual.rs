@@ -1,0 +1,191 @@
+//! PC, PC-ALM and the method of multipliers as one primal–dual loop.
+//!
+//! Each cycle is a dual step λ += αc followed by activity steps z −= η ∂𝓛/∂z. The first dual
+//! step finds c = 0 at the forward pass and does nothing, so T cycles visit bit for bit the
+//! states of \[ALM alg. 1\], whose T activity steps have T − 1 dual steps between them; and
+//! α = 0 is PC, bit for bit.
+
+use super::{Rule, RuleSettings, positive};
+use crate::{
+    backend::Backend,
+    error::Error,
+    infer::Stop,
+    lagrangian::{Lagrangian, penalties},
+    real::Real,
+    stack::Stack,
+    state::State,
+};
+
+/// Which duals the credit q = λ + ρc of the weight gradient is read with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Credit {
+    /// The duals before the last dual step, as in \[ALM alg. 1\].
+    #[default]
+    PreDual,
+    /// One more dual step at the final activities first.
+    PostDual,
+}
+
+impl Credit {
+    /// Both timings, for lists and tests.
+    pub const ALL: &'static [Credit] = &[Credit::PreDual, Credit::PostDual];
+
+    /// The name used in flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Credit::PreDual => "pre-dual",
+            Credit::PostDual => "post-dual",
+        }
+    }
+
+    /// The timing of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|c| c.name() == name)
+    }
+}
+
+/// The activity part of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Inner<R> {
+    /// K gradient steps.
+    Steps(usize),
+    /// Gradient steps until ‖∂𝓛/∂z‖_∞ ≤ `tolerance`, at most `limit`.
+    Solve {
+        /// Largest gradient entry left.
+        tolerance: R,
+        /// Steps after which the solve gives up.
+        limit: usize,
+    },
+}
+
+/// Measuring the gradient's size costs a step's products, so solves and tolerances look at it
+/// only this often.
+const CHECK_EVERY: usize = 8;
+
+/// T cycles of a dual step and activity steps, from the forward pass.
+#[derive(Clone, Debug)]
+pub struct PrimalDual<R> {
+    name: &'static str,
+    eta: R,
+    /// Dual step per hidden layer: 0 for PC, α for PC-ALM, ρ_l for MM.
+    dual_step: Vec<R>,
+    /// All zeros: the activity steps after a cycle's first leave λ alone.
+    no_dual_step: Vec<R>,
+    inner: Inner<R>,
+    budget: usize,
+    tolerance: Option<R>,
+    credit: Credit,
+}
+
+impl<R: Real> PrimalDual<R> {
+    /// Predictive coding \[ALM eq. 4\]: no duals, T activity steps, or fewer with a tolerance.
+    pub fn predictive_coding(settings: &RuleSettings) -> Result<Self, Error> {
+        Self::new("pc", settings, vec![R::zero(); settings.hidden], Inner::Steps(1), Credit::PreDual)
+    }
+
+    /// PC-ALM \[ALM alg. 1\]: T cycles of one dual step of size α and K activity steps.
+    pub fn augmented(settings: &RuleSettings) -> Result<Self, Error> {
+        if !(settings.alpha.is_finite() && settings.alpha >= 0.0) {
+            return Err(Error::setting("alpha", format!("{} is not a number of at least 0", settings.alpha)));
+        }
+        if settings.inner_steps == 0 {
+            return Err(Error::setting("inner-steps", "0 activity steps per cycle; at least 1 is needed"));
+        }
+        let alpha = vec![R::of(settings.alpha); settings.hidden];
+        Self::new("pc-alm", settings, alpha, Inner::Steps(settings.inner_steps), settings.credit)
+    }
+
+    /// The method of multipliers \[ALM eq. 6\]: T cycles of λ += ρc and a solve in z.
+    pub fn multipliers(settings: &RuleSettings) -> Result<Self, Error> {
+        let rho = penalties(&settings.rho, settings.hidden)?;
+        let tolerance = positive("inner-tolerance", settings.inner_tolerance)?;
+        let inner = Inner::Solve { tolerance, limit: settings.inner_limit };
+        Self::new("mm", settings, rho, inner, settings.credit)
+    }
+
+    fn new(
+        name: &'static str,
+        settings: &RuleSettings,
+        dual_step: Vec<R>,
+        inner: Inner<R>,
+        credit: Credit,
+    ) -> Result<Self, Error> {
+        if settings.budget == 0 {
+            return Err(Error::setting("budget", "0 inference steps; at least 1 is needed"));
+        }
+        let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
+        Ok(PrimalDual {
+            name,
+            eta: positive("eta", settings.eta)?,
+            no_dual_step: vec![R::zero(); dual_step.len()],
+            dual_step,
+            inner,
+            budget: settings.budget,
+            tolerance,
+            credit,
+        })
+    }
+
+    /// max |∂𝓛/∂z| and max |c| at the current (z, λ).
+    fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<R>) -> (R, R) {
+        let mut buffer: Stack<R> = state.activities.clone();
+        lagrangian.residuals(state, &mut buffer);
+        let residual = buffer.max_abs();
+        lagrangian.credit_sweep(state, &self.no_dual_step);
+        lagrangian.activity_gradient(state, &mut buffer);
+        (buffer.max_abs(), residual)
+    }
+}
+
+impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+        lagrangian.forward(state);
+    }
+
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+        lagrangian.credit_sweep(state, &self.dual_step);
+        lagrangian.activity_sweep(state, self.eta);
+        let (more, tolerance) = match self.inner {
+            Inner::Steps(count) => (count - 1, None),
+            Inner::Solve { tolerance, limit } => (limit.saturating_sub(1), Some(tolerance)),
+        };
+        for step in 0..more {
+            if let Some(tolerance) = tolerance
+                && step % CHECK_EVERY == 0
+                && self.stationarity(lagrangian, state).0 <= tolerance
+            {
+                break;
+            }
+            lagrangian.credit_sweep(state, &self.no_dual_step);
+            lagrangian.activity_sweep(state, self.eta);
+        }
+    }
+
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, steps: usize) -> Option<Stop> {
+        if steps >= self.budget {
+            return Some(Stop::Budget);
+        }
+        let tolerance = self.tolerance?;
+        // A cycle that solves costs far more than a look; single steps are looked at rarely.
+        let due = matches!(self.inner, Inner::Solve { .. }) || steps.is_multiple_of(CHECK_EVERY);
+        if steps == 0 || !due {
+            return None;
+        }
+        let (gradient, residual) = self.stationarity(lagrangian, state);
+        let has_duals = self.dual_step != self.no_dual_step;
+        let converged = gradient <= tolerance && (!has_duals || residual <= tolerance);
+        converged.then_some(Stop::Converged)
+    }
+
+    fn read(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+        let dual_step = match self.credit {
+            Credit::PreDual => &self.no_dual_step,
+            Credit::PostDual => &self.dual_step,
+        };
+        lagrangian.credit_sweep(state, dual_step);
+    }
+}

@@ -1,0 +1,103 @@
+//! What inference changes: activities, duals and the credit read from them.
+
+use crate::{
+    network::{Network, Placement},
+    real::Real,
+    stack::{Matrix, Stack},
+};
+
+/// Activities z, duals λ and credit q of one block of samples, with the buffers the sweeps
+/// write into. Lives as long as its owner, so that the inference loop allocates nothing.
+///
+/// Hidden layers are 0-based: `activities.layers[l]` is the paper's z_{l+1}.
+#[derive(Clone, Debug)]
+pub struct State<R> {
+    /// z, one matrix per hidden layer.
+    pub activities: Stack<R>,
+    /// λ, one matrix per hidden layer.
+    pub duals: Stack<R>,
+    /// q = λ + ρc per hidden layer, then the output edge's credit −e.
+    pub credit: Stack<R>,
+    /// The activations' slopes where the last forward, credit or residual sweep read them:
+    /// φ'(z_l) in `pre` placement, φ'(u_l) in `post`.
+    pub slopes: Stack<R>,
+    /// f_L(z_{L-1}), the network's output at these activities.
+    pub output: Matrix<R>,
+    /// Work done since the counter was last reset.
+    pub work: Work,
+    /// Two buffers of the widest layer's size.
+    pub(crate) scratch: [Matrix<R>; 2],
+}
+
+impl<R: Real> State<R> {
+    /// Zeros, shaped for `samples` samples of `network`.
+    pub fn zeros(network: &Network<R>, samples: usize) -> Self {
+        let widths = network.widths();
+        let hidden = &widths[..network.hidden()];
+        let widest = widths.iter().copied().max().unwrap_or(0).max(network.inputs());
+        State {
+            activities: Stack::zeros(hidden, samples),
+            duals: Stack::zeros(hidden, samples),
+            credit: Stack::zeros(&widths, samples),
+            slopes: Stack::zeros(hidden, samples),
+            output: Matrix::zeros(network.outputs(), samples),
+            work: Work::default(),
+            scratch: [Matrix::zeros(widest, samples), Matrix::zeros(widest, samples)],
+        }
+    }
+}
+
+/// Inputs, targets and what stays constant during inference, for one block of samples.
+#[derive(Clone, Debug)]
+pub struct Block<R> {
+    /// Samples in the block; the columns beyond are padding.
+    pub samples: usize,
+    /// x, `[D, samples]`.
+    pub input: Matrix<R>,
+    /// y, `[O, samples]`.
+    pub target: Matrix<R>,
+    /// f_1(x), the constant prediction of the first hidden layer.
+    pub drive: Matrix<R>,
+    /// φ'(a_1 W_1 x) in `post` placement, where the first edge's gradient needs it.
+    pub drive_slopes: Matrix<R>,
+}
+
+impl<R: Real> Block<R> {
+    /// Zeros, shaped for `samples` samples of `network`.
+    pub fn zeros(network: &Network<R>, samples: usize) -> Self {
+        let first = network.edges()[0].rows();
+        let slope_rows = if network.placement() == Placement::Post { first } else { 0 };
+        Block {
+            samples,
+            input: Matrix::zeros(network.inputs(), samples),
+            target: Matrix::zeros(network.outputs(), samples),
+            drive: Matrix::zeros(first, samples),
+            drive_slopes: Matrix::zeros(slope_rows, samples),
+        }
+    }
+}
+
+/// Arithmetic done, counted where it is done. Additive over blocks, steps and runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Products with a weight matrix, its transpose, or of a weight gradient, times the samples
+    /// that took part: divide by the samples to get products per sample.
+    pub sample_products: u64,
+    /// Multiply-adds in those products (2 FLOPs each).
+    pub multiply_adds: u64,
+}
+
+impl Work {
+    /// Counts one product with a `rows × cols` matrix for `samples` samples.
+    pub fn count(&mut self, rows: usize, cols: usize, samples: usize) {
+        self.sample_products += samples as u64;
+        self.multiply_adds += (rows * cols * samples) as u64;
+    }
+}
+
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.sample_products += other.sample_products;
+        self.multiply_adds += other.multiply_adds;
+    }
+}

@@ -1,0 +1,180 @@
+//! Largest curvatures of the energy in the activities, by power iteration (MATHS.md §6).
+//!
+//! At the forward pass c = 0, so the Hessian of F in the hidden activities is exactly
+//! H = CᵀΠC + J_LᵀH_ℓJ_L plus, in `pre` placement, the term −(W_Lᵀ q_L) ⊙ a_L φ''(z_{L-1}) on the
+//! diagonal of the last block, with q_L = −e. It is block-diagonal over samples; the largest
+//! eigenvalue is the largest over the samples measured.
+
+use crate::{
+    backend::Backend,
+    error::Error,
+    lagrangian::Lagrangian,
+    minibatch::Minibatch,
+    network::{Network, Placement},
+    real::Real,
+    stack::{Matrix, Stack, nan_max},
+    state::State,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Largest curvatures at the forward pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Curvature {
+    /// λ_max of the Hessian of the PC energy F; 1/λ_max is the default step size η.
+    pub lambda_max: f64,
+    /// σ_max², the largest eigenvalue of CᵀC, for the stability bound.
+    pub sigma_squared: f64,
+    /// Power iterations of the slower of the two.
+    pub iterations: usize,
+}
+
+/// Measures λ_max and σ_max² on the samples loaded into `minibatch`, to relative `tolerance` in
+/// the Rayleigh quotient between iterations, with at most `limit` iterations.
+///
+/// # Errors
+/// If the network does not fit the samples, or the forward pass is not finite.
+pub fn curvature<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    tolerance: f64,
+    limit: usize,
+) -> Result<Curvature, Error> {
+    let blocks = minibatch.map(network, |lagrangian, state| {
+        lagrangian.forward(state);
+        let (lambda_max, first) = power_iteration(lagrangian, state, true, tolerance, limit);
+        let (sigma_squared, second) = power_iteration(lagrangian, state, false, tolerance, limit);
+        Curvature { lambda_max, sigma_squared, iterations: first.max(second) }
+    })?;
+    if blocks.iter().any(|c| !(c.lambda_max + c.sigma_squared).is_finite()) {
+        return Err(Error::Network("the curvature of its activities is not finite: the forward pass overflows".into()));
+    }
+    let zero = Curvature { lambda_max: 0.0, sigma_squared: 0.0, iterations: 0 };
+    Ok(blocks.into_iter().fold(zero, |a, b| Curvature {
+        lambda_max: a.lambda_max.max(b.lambda_max),
+        sigma_squared: a.sigma_squared.max(b.sigma_squared),
+        iterations: a.iterations.max(b.iterations),
+    }))
+}
+
+/// Largest eigenvalue over the block's samples, each iterated on its own, all at once.
+fn power_iteration<B: Backend>(
+    lagrangian: &Lagrangian<B>,
+    state: &mut State<B::Real>,
+    energy: bool,
+    tolerance: f64,
+    limit: usize,
+) -> (f64, usize) {
+    let samples = lagrangian.samples();
+    let mut operator = Operator::new(lagrangian, state, energy);
+    let mut v = state.activities.clone();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for layer in &mut v.layers {
+        layer.data_mut().fill_with(|| B::Real::of(rng.random::<f64>() - 0.5));
+    }
+    let mut product = v.clone();
+    normalise(&mut v, samples);
+    let mut eigenvalues = vec![0.0; samples];
+    for iteration in 1..=limit {
+        operator.apply(lagrangian, state, &v, &mut product);
+        let found = inner_products(&v, &product, samples);
+        let change = found.iter().zip(&eigenvalues).map(|(a, b)| (a - b).abs() / a.abs());
+        // Only the largest matters, but a sample whose quotient still grows may overtake it.
+        let settled = change.into_iter().all(|c| c <= tolerance);
+        eigenvalues = found;
+        if settled || iteration == limit {
+            return (eigenvalues.into_iter().fold(0.0, nan_max), iteration);
+        }
+        std::mem::swap(&mut v, &mut product);
+        normalise(&mut v, samples);
+    }
+    (f64::NAN, limit)
+}
+
+/// The Hessian of F, or CᵀC, at the forward pass in a state.
+struct Operator<R> {
+    energy: bool,
+    /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
+    diagonal: Matrix<R>,
+    /// C v and J_L v of the direction at hand.
+    image: Stack<R>,
+}
+
+impl<R: Real> Operator<R> {
+    fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, energy: bool) -> Self {
+        let problem = lagrangian.problem();
+        let last = problem.network.hidden() - 1;
+        let mut diagonal = Matrix::default();
+        if energy && problem.network.placement() == Placement::Pre {
+            let readout = &problem.network.edges()[last + 1];
+            let (z, q) = (&state.activities.layers[last], &state.credit.layers[last + 1]);
+            diagonal = Matrix::zeros(z.rows(), z.cols());
+            let cols = z.cols();
+            for (i, d) in diagonal.data_mut().iter_mut().enumerate() {
+                let (unit, s) = (i / cols, i % cols);
+                let back: R = (0..q.rows()).map(|o| readout.weight()[o * readout.cols() + unit] * q.at(o, s)).sum();
+                *d = -readout.scale() * problem.network.activation().curvature(z.at(unit, s)) * back;
+            }
+        }
+        Operator { energy, diagonal, image: state.credit.clone() }
+    }
+
+    /// `product ← H v` (or CᵀC v).
+    fn apply<B: Backend<Real = R>>(
+        &mut self,
+        lagrangian: &Lagrangian<B>,
+        state: &mut State<R>,
+        v: &Stack<R>,
+        product: &mut Stack<R>,
+    ) {
+        let problem = lagrangian.problem();
+        lagrangian.push_forward(state, v, &mut self.image);
+        for ((l, credit), image) in state.credit.layers.iter_mut().enumerate().zip(&mut self.image.layers) {
+            let factor = match problem.rho.get(l) {
+                Some(rho) if self.energy => *rho,
+                Some(_) => R::one(),
+                None if self.energy => {
+                    problem.loss.curvature_product(&state.output, image, problem.block.samples);
+                    -R::one()
+                }
+                None => R::zero(),
+            };
+            for (c, &v) in credit.data_mut().iter_mut().zip(image.data()) {
+                *c = factor * v;
+            }
+        }
+        lagrangian.activity_gradient(state, product);
+        if let (Some(last), Some(v)) = (product.layers.last_mut(), v.layers.last()) {
+            for ((p, &d), &v) in last.data_mut().iter_mut().zip(self.diagonal.data()).zip(v.data()) {
+                *p += d * v;
+            }
+        }
+    }
+}
+
+/// Scales each sample's vector to length 1.
+fn normalise<R: Real>(v: &mut Stack<R>, samples: usize) {
+    let norms = inner_products(v, v, samples);
+    for layer in &mut v.layers {
+        let cols = layer.cols();
+        for row in layer.data_mut().chunks_exact_mut(cols) {
+            for (value, norm) in row.iter_mut().zip(&norms) {
+                *value = *value / R::of(norm.sqrt());
+            }
+            row[samples..].fill(R::zero());
+        }
+    }
+}
+
+/// ⟨a, b⟩ per sample, in `f64`.
+fn inner_products<R: Real>(a: &Stack<R>, b: &Stack<R>, samples: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; samples];
+    for (a, b) in a.layers.iter().zip(&b.layers) {
+        for (a, b) in a.data().chunks_exact(a.cols()).zip(b.data().chunks_exact(b.cols())) {
+            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                *sum += a.wide() * b.wide();
+            }
+        }
+    }
+    sums
+}

@@ -185,6 +185,13 @@ impl<B: Backend> Minibatch<B> {
         Ok(())
     }
 
+    /// Counts work from zero again, the constant part of inference left out.
+    pub fn reset_work(&mut self) {
+        for slot in &mut self.slots {
+            slot.state.work = Work::default();
+        }
+    }
+
     /// Runs `rule` on every block; the states keep the result.
     ///
     /// # Errors

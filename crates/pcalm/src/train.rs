@@ -10,6 +10,7 @@ use crate::{
     network::Network,
     optimizer::Optimizer,
     rule::{Backprop, Rule},
+    state::Work,
 };
 
 /// A network in training: weights, rule, optimizer and the buffers they need.
@@ -34,6 +35,8 @@ pub struct Probe {
     pub steps: usize,
     /// Why inference stopped.
     pub stop: Stop,
+    /// Work of the rule's inference and weight gradient.
+    pub work: Work,
 }
 
 impl<B: Backend> Trainer<B> {
@@ -114,12 +117,13 @@ pub fn probe<B: Backend>(
     minibatch.load(network, batch)?;
     minibatch.infer(network, &Backprop)?;
     minibatch.weight_gradient(network, &mut backprop);
-    let report = minibatch.infer(network, rule)?;
+    minibatch.reset_work();
+    let mut report = minibatch.infer(network, rule)?;
     if let Stop::Diverged(divergence) = report.stop {
         return Err(Error::Diverged(divergence));
     }
-    minibatch.weight_gradient(network, gradient);
+    report.work += minibatch.weight_gradient(network, gradient);
     let energies = minibatch.energies(network)?;
     let alignment = Alignment::new(gradient, &backprop);
-    Ok(Probe { score: report.score, energies, alignment, steps: report.steps, stop: report.stop })
+    Ok(Probe { score: report.score, energies, alignment, steps: report.steps, stop: report.stop, work: report.work })
 }

@@ -1,2 +1,0 @@
-//! The pcalm command line.
-fn main() {}

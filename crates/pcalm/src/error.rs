@@ -124,7 +124,7 @@ impl fmt::Display for Divergence {
             self.rule, self.step, self.layer, self.norm, self.initial_norm
         )?;
         match &self.bound {
-            Some(bound) => write!(f, "; at the start of the run {bound}"),
+            Some(bound) => write!(f, "; measured at the start, {bound}"),
             None if self.step == 0 => write!(f, "; the forward pass itself: the weights have grown too large"),
             None => Ok(()),
         }

@@ -1,0 +1,164 @@
+//! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
+
+use clap::{Args, Parser, Subcommand};
+use pcalm_lab::experiment::Experiment;
+use std::path::PathBuf;
+
+/// Predictive coding (PC) and augmented Lagrangian predictive coding (PC-ALM), beside
+/// backpropagation (BP), on one network with one interface.
+#[derive(Parser)]
+#[command(name = "pcalm", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train one network with one rule.
+    #[command(args_override_self = true)]
+    Train(TrainArgs),
+    /// Train several rules on the same seeds, weights and batches, and tabulate them.
+    #[command(args_override_self = true)]
+    Compare(CompareArgs),
+    /// Run one inference on one batch and write out everything.
+    #[command(args_override_self = true)]
+    Infer(InferArgs),
+    /// List what there is to choose from.
+    List(ListArgs),
+    /// Fetch, verify or locate data sets.
+    Data(DataArgs),
+}
+
+#[derive(Args)]
+pub struct Common {
+    /// TOML file with the options of a run (keys are the flags' names); flags win.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Threads to use (0: one per core). Results do not depend on it.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// Print the result as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Folder to write to [default: runs/train-<rule>-seed<seed>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the interrupted run in this folder; its own configuration applies.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config"])]
+    pub resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+#[derive(Args)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Rules to compare.
+    #[arg(long, value_delimiter = ',', default_value = "bp,pc,pc-alm", value_name = "RULE,…")]
+    pub rules: Vec<String>,
+    /// Number of seeds, counted up from --seed.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub seeds: u64,
+    /// Folder to write to
+    #[arg(long, default_value = "runs/compare", value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+#[derive(Args)]
+pub struct InferArgs {
+    /// Network file: tensors w.1 … w.L and metadata (see the README).
+    #[arg(long, value_name = "FILE")]
+    pub network: PathBuf,
+    /// Batch file: tensors x [B, D] and y [B, O].
+    #[arg(long, value_name = "FILE")]
+    pub batch: PathBuf,
+    /// File to write activities, duals, credit, output and gradients to.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Learning rule: `pcalm list rules`.
+    #[arg(long, default_value = "pc-alm")]
+    pub rule: String,
+    /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
+    #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true)]
+    pub budget: String,
+    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian on this batch.
+    #[arg(long, default_value = "auto", allow_hyphen_values = true)]
+    pub eta: String,
+    /// Dual step size α of PC-ALM.
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    pub alpha: f64,
+    /// Penalty ρ: one number, or one per hidden layer separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "R,…", allow_hyphen_values = true)]
+    pub rho: Vec<f64>,
+    /// Activity steps K per cycle of PC-ALM.
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    pub inner_steps: usize,
+    /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
+    #[arg(long, default_value = "pre-dual")]
+    pub credit: String,
+    /// Stop once no activity gradient (and, with duals, no residual) is larger than this.
+    #[arg(long, value_name = "TOL", allow_hyphen_values = true)]
+    pub tolerance: Option<f64>,
+    /// Activity gradient to which the method of multipliers solves each cycle.
+    #[arg(long, default_value_t = 1e-6, value_name = "TOL", allow_hyphen_values = true)]
+    pub inner_tolerance: f64,
+    /// Number type: `f32` or `f64`.
+    #[arg(long, default_value = "f64")]
+    pub dtype: String,
+    /// Print the result as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ListArgs {
+    /// rules, datasets, activations, parametrizations or optimizers
+    pub what: String,
+    /// Print the list as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    pub action: DataAction,
+}
+
+#[derive(Subcommand)]
+pub enum DataAction {
+    /// Download a data set into the cache and check it.
+    Fetch {
+        /// Name: `pcalm list datasets`.
+        name: String,
+    },
+    /// Check a data set's files against their published checksums.
+    Verify {
+        /// Name: `pcalm list datasets`.
+        name: String,
+        /// Folder with the files [default: where `data path` finds them]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Print the folder a data set is read from.
+    Path {
+        /// Name: `pcalm list datasets`.
+        name: String,
+        /// Folder to look in first.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,73 @@
+//! `pcalm compare`.
+
+use super::{Failure, experiment, interrupt_flag, load_data, set_threads};
+use crate::{Outcome, args::CompareArgs, progress::Display};
+use clap::ArgMatches;
+use pcalm_lab::{
+    LabError,
+    compare::{Contest, Finished, Row, compare, rows, write},
+    experiment::Plan,
+    folder::Folder,
+    run::End,
+};
+use std::sync::atomic::Ordering;
+
+pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    let experiment = experiment(&args.experiment, &args.common, matches)?;
+    if args.seeds == 0 {
+        return Err(LabError::Option { name: "seeds".into(), problem: "0; at least 1 is needed".into() }.into());
+    }
+    let folder = Folder::create(&args.out)?;
+    set_threads(args.common.threads)?;
+    let interrupt = interrupt_flag()?;
+    let data = load_data(&experiment)?;
+    // All rules are checked before the first one trains.
+    for rule in &args.rules {
+        Plan::new(&pcalm_lab::experiment::Experiment { rule: rule.clone(), ..experiment.clone() }, &data)?;
+    }
+    let contest = Contest { rules: args.rules.clone(), seeds: args.seeds };
+    let mut display = Display::new(args.common.quiet);
+    let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
+    let finished = compare(&contest, &experiment, &data, &folder, &interrupt, &mut news)?;
+    display.finish();
+    let table = rows(&args.rules, &finished);
+    write(&folder, &table, &finished)?;
+    if args.common.json {
+        println!("{}", serde_json::to_string_pretty(&table)?);
+    } else {
+        print(&table, &finished);
+        println!("\nrun folder: {}", folder.path().display());
+    }
+    for run in finished.iter().filter(|f| f.summary.end == End::Diverged) {
+        eprintln!("pcalm: seed {}: {}", run.summary.seed, run.summary.message.as_deref().unwrap_or("diverged"));
+    }
+    let interrupted = interrupt.load(Ordering::Relaxed);
+    if interrupted {
+        eprintln!("pcalm: interrupted; the table holds the runs that finished");
+    }
+    let diverged = finished.iter().any(|f| f.summary.end == End::Diverged);
+    Ok(if diverged || interrupted { Outcome::Unfinished } else { Outcome::Done })
+}
+
+fn print(table: &[Row], finished: &[Finished]) {
+    println!(
+        "{:8} {:>17} {:>10} {:>11} {:>11} {:>16} {:>8}  stop",
+        "rule", "test accuracy", "alignment", "norm ratio", "s/step", "products/sample", "GFLOP"
+    );
+    for row in table {
+        let times = finished.iter().filter(|f| f.summary.rule == row.rule).map(|f| f.timing.seconds_per_step);
+        let seconds = times.sum::<f64>() / row.seeds as f64;
+        println!(
+            "{:8} {:>8.2} ± {:4.2} % {:>10.4} {:>11.4} {:>11.6} {:>16.1} {:>8.1}  {}",
+            row.rule,
+            100.0 * row.accuracy_mean,
+            100.0 * row.accuracy_sd,
+            row.alignment,
+            row.norm_ratio,
+            seconds,
+            row.products_per_sample,
+            2e-9 * row.multiply_adds,
+            row.stop_reason
+        );
+    }
+}

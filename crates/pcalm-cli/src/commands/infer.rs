@@ -1,0 +1,184 @@
+//! `pcalm infer`: one batch, one inference, everything out.
+
+use super::Failure;
+use crate::{Outcome, args::InferArgs};
+use pcalm::{
+    backend::Reference,
+    error::StabilityBound,
+    gradient::{Alignment, Gradient},
+    lagrangian::penalties,
+    minibatch::{Batch, Minibatch},
+    network::{Network, file::NetworkFile},
+    real::Real,
+    rule::{self, Credit, RuleSettings, rules},
+    tensor_file::TensorFile,
+    theory::curvature,
+    train::probe,
+};
+use pcalm_lab::{LabError, choice::choose, experiment::Budget, folder::write_whole};
+use serde::Serialize;
+
+/// Relative change of the Rayleigh quotient at which the power iteration for η stops.
+const CURVATURE_TOLERANCE: f64 = 1e-6;
+/// Power iterations at most.
+const CURVATURE_LIMIT: usize = 2000;
+
+#[derive(Serialize)]
+struct Summary {
+    rule: String,
+    samples: usize,
+    loss: f64,
+    energy: f64,
+    residual_norm: f64,
+    alignment: Option<f64>,
+    norm_ratio: Option<f64>,
+    layer_alignment: Vec<Option<f64>>,
+    layer_norm_ratio: Vec<Option<f64>>,
+    eta: Option<f64>,
+    steps: usize,
+    stop: String,
+    products_per_sample: f64,
+}
+
+pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
+    match args.dtype.as_str() {
+        "f32" => run_as::<f32>(args),
+        "f64" => run_as::<f64>(args),
+        other => Err(option("dtype", format!("`{other}` is none of f32, f64"))),
+    }
+}
+
+fn run_as<R: Real>(args: &InferArgs) -> Result<Outcome, Failure> {
+    let NetworkFile { network, loss } = NetworkFile::<R>::load(&args.network)?;
+    let file = TensorFile::<R>::load(&args.batch)?;
+    let in_file = |e: pcalm::Error| LabError::Run { path: args.batch.clone(), problem: e.to_string() };
+    let (samples, _, x) = file.matrix("x").map_err(in_file)?;
+    let (targets, _, y) = file.matrix("y").map_err(in_file)?;
+    if samples != targets {
+        let problem = format!("`x` has {samples} samples but `y` has {targets}");
+        return Err(LabError::Run { path: args.batch.clone(), problem }.into());
+    }
+    let batch = Batch::new(x, y, samples).map_err(in_file)?;
+
+    let known = rules::<Reference<R>>();
+    let info = choose("rule", &args.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
+    let mut minibatch = Minibatch::new(Reference::new(), loss, penalties(&args.rho, network.hidden())?);
+    minibatch.load(&network, &batch).map_err(in_file)?;
+    let measured = if info.iterative {
+        Some(curvature(&mut minibatch, &network, CURVATURE_TOLERANCE, CURVATURE_LIMIT)?)
+    } else {
+        None
+    };
+    let eta = match (measured, args.eta.as_str()) {
+        (None, _) => None,
+        (Some(measured), "auto") => Some(1.0 / measured.lambda_max),
+        (Some(_), text) => {
+            let bad = || option("eta", format!("`{text}` is not a positive number, or `auto`"));
+            Some(text.parse::<f64>().map_err(|_| bad())?)
+        }
+    };
+    let settings = RuleSettings {
+        hidden: network.hidden(),
+        budget: Budget::parse(&args.budget)?.cycles(network.depth()),
+        eta: eta.unwrap_or(1.0),
+        alpha: args.alpha,
+        rho: args.rho.clone(),
+        inner_steps: args.inner_steps,
+        credit: choose("credit", &args.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
+        tolerance: args.tolerance,
+        inner_tolerance: args.inner_tolerance,
+        ..RuleSettings::default()
+    };
+    let rule = rule::build::<Reference<R>>(&args.rule, &settings)?;
+    let largest_rho = args.rho.iter().copied().fold(0.0, f64::max);
+    let bound = measured.zip(eta).map(|(measured, eta)| {
+        StabilityBound::new(eta, measured.sigma_squared, largest_rho, (info.dual_step)(&settings))
+    });
+    if let Some(bound) = bound.filter(|b| !b.holds()) {
+        eprintln!("pcalm: warning: {bound}");
+    }
+    let mut gradient = Gradient::zeros(&network);
+    let probe = match probe(&mut minibatch, &network, rule.as_ref(), &batch, &mut gradient) {
+        Err(pcalm::Error::Diverged(mut divergence)) => {
+            divergence.bound = bound;
+            eprintln!("pcalm: {divergence}");
+            return Ok(Outcome::Unfinished);
+        }
+        other => other?,
+    };
+    let number = |v: f64| v.is_finite().then_some(v);
+    let Alignment { whole, layers } = &probe.alignment;
+    let mean = samples as f64;
+    let summary = Summary {
+        rule: args.rule.clone(),
+        samples,
+        loss: probe.energies.loss / mean,
+        energy: probe.energies.energy() / mean,
+        residual_norm: probe.energies.residual_norm_squared.sqrt(),
+        alignment: number(whole.cosine),
+        norm_ratio: number(whole.norm_ratio),
+        layer_alignment: layers.iter().map(|a| number(a.cosine)).collect(),
+        layer_norm_ratio: layers.iter().map(|a| number(a.norm_ratio)).collect(),
+        eta,
+        steps: probe.steps,
+        stop: probe.stop.name().to_owned(),
+        products_per_sample: probe.work.sample_products as f64 / mean,
+    };
+    if let Some(path) = &args.output {
+        write_whole(path, &everything(&network, &minibatch, &gradient, &summary, samples)?.to_bytes()?)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print(&summary);
+    }
+    Ok(Outcome::Done)
+}
+
+fn everything<R: Real>(
+    network: &Network<R>,
+    minibatch: &Minibatch<Reference<R>>,
+    gradient: &Gradient<R>,
+    summary: &Summary,
+    samples: usize,
+) -> Result<TensorFile<R>, Failure> {
+    let mut file = TensorFile::default();
+    let widths = network.widths();
+    for (l, &width) in widths[..network.hidden()].iter().enumerate() {
+        let shape = [samples, width];
+        file.insert(format!("z.{}", l + 1), &shape, minibatch.unload(l, |s| &s.activities));
+        file.insert(format!("lambda.{}", l + 1), &shape, minibatch.unload(l, |s| &s.duals));
+        file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| &s.credit));
+    }
+    file.insert("output", &[samples, network.outputs()], minibatch.output());
+    for (l, (values, edge)) in gradient.edges.iter().zip(network.edges()).enumerate() {
+        file.insert(format!("grad.{}", l + 1), &[edge.rows(), edge.cols()], values.clone());
+    }
+    if let serde_json::Value::Object(entries) = serde_json::to_value(summary)? {
+        for (key, value) in entries {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            file.metadata.insert(key, text);
+        }
+    }
+    Ok(file)
+}
+
+fn print(s: &Summary) {
+    let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.6}"));
+    println!("loss           {:.9}", s.loss);
+    println!("energy         {:.9}", s.energy);
+    println!("residual norm  {:.9}", s.residual_norm);
+    println!("alignment      {}", number(s.alignment));
+    println!("norm ratio     {}", number(s.norm_ratio));
+    println!("eta            {}", number(s.eta));
+    println!("steps          {}", s.steps);
+    println!("stop           {}", s.stop);
+    println!("\nlayer  alignment  norm ratio");
+    for (l, (a, r)) in s.layer_alignment.iter().zip(&s.layer_norm_ratio).enumerate() {
+        println!("{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*r));
+    }
+}
+
+fn option(name: &str, problem: String) -> Failure {
+    LabError::Option { name: name.to_owned(), problem }.into()
+}

@@ -1,0 +1,44 @@
+//! `pcalm list`.
+
+use super::Failure;
+use crate::{Outcome, args::ListArgs};
+use pcalm::{
+    activation::ACTIVATIONS, backend::Reference, optimizer::OPTIMIZERS, parametrization::PARAMETRIZATIONS, rule::rules,
+};
+use pcalm_lab::{choice::choose, dataset::DATASETS};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    summary: String,
+}
+
+/// A list's name and what makes its entries.
+type List = (&'static str, fn() -> Vec<Entry>);
+
+pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
+    let lists: [List; 5] = [
+        ("rules", || {
+            let all = rules::<Reference<f32>>();
+            all.iter().map(|r| Entry { name: r.name, summary: format!("{} ({})", r.summary, r.source) }).collect()
+        }),
+        ("datasets", || DATASETS.iter().map(|d| Entry { name: d.name, summary: d.summary.into() }).collect()),
+        ("activations", || ACTIVATIONS.iter().map(|a| Entry { name: a.name(), summary: a.summary().into() }).collect()),
+        ("parametrizations", || {
+            PARAMETRIZATIONS.iter().map(|p| Entry { name: p.name, summary: p.summary.into() }).collect()
+        }),
+        ("optimizers", || OPTIMIZERS.iter().map(|o| Entry { name: o.name, summary: o.summary.into() }).collect()),
+    ];
+    let find = |given: &str| lists.iter().find(|l| l.0 == given).map(|l| l.1);
+    let entries = choose("list", &args.what, lists.iter().map(|l| l.0), find)?();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&entries)?);
+    } else {
+        let width = entries.iter().map(|e| e.name.len()).max().unwrap_or(0);
+        for entry in entries {
+            println!("{:width$}  {}", entry.name, entry.summary);
+        }
+    }
+    Ok(Outcome::Done)
+}

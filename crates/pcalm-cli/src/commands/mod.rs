@@ -1,0 +1,99 @@
+//! One file per verb.
+
+mod compare;
+mod data;
+mod infer;
+mod list;
+mod train;
+
+use crate::{
+    Outcome,
+    args::{Cli, Command, Common},
+};
+use clap::{ArgMatches, parser::ValueSource};
+use pcalm_lab::{
+    LabError,
+    dataset::{self, Dataset, IdxPaths},
+    experiment::{Experiment, from_flags_and_file},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// Any failure; only its message reaches the user.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// Runs the chosen verb.
+pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
+    match &cli.command {
+        Command::Train(args) => train::run(args, flags),
+        Command::Compare(args) => compare::run(args, flags),
+        Command::Infer(args) => infer::run(args),
+        Command::List(args) => list::run(args),
+        Command::Data(args) => data::run(&args.action),
+    }
+}
+
+/// The experiment of the flags, over the configuration file if one is given.
+fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
+    let Some(path) = &common.config else { return Ok(flags.clone()) };
+    let text = std::fs::read_to_string(path).map_err(|source| LabError::Io { path: path.clone(), source })?;
+    from_flags_and_file(flags, |id| is_explicit(matches, id), &text, path)
+}
+
+/// Whether an option was given on the command line.
+fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The experiment's data set, cut and scaled as it says.
+fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
+    let data = if e.dataset == "idx" {
+        let path = |option: &str, given: &Option<PathBuf>| {
+            given.clone().ok_or_else(|| LabError::Option {
+                name: option.to_owned(),
+                problem: "`--dataset idx` needs the four files --train-images, --train-labels, --test-images and \
+                          --test-labels"
+                    .into(),
+            })
+        };
+        dataset::load_idx(&IdxPaths {
+            train_images: path("train-images", &e.train_images)?,
+            train_labels: path("train-labels", &e.train_labels)?,
+            test_images: path("test-images", &e.test_images)?,
+            test_labels: path("test-labels", &e.test_labels)?,
+        })?
+    } else {
+        let known = dataset::DATASETS.iter().map(|d| d.name).chain(["idx"]);
+        let name = pcalm_lab::choice::choose("dataset", &e.dataset, known, |given| {
+            dataset::DATASETS.iter().find(|d| d.name == given).map(|d| d.name)
+        })?;
+        dataset::load(name, e.data_dir.as_deref())?
+    };
+    let mut data = data.subset(e.train_samples, e.test_samples)?;
+    if e.standardise {
+        data.standardise();
+    }
+    Ok(data)
+}
+
+/// Makes rayon's global pool.
+fn set_threads(threads: usize) -> Result<(), Failure> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?)
+}
+
+/// A flag that Ctrl-C raises; a second Ctrl-C ends the process.
+fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
+    use std::sync::atomic::Ordering;
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = flag.clone();
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::SeqCst) {
+            std::process::exit(1);
+        }
+        eprintln!("\npcalm: stopping after this step (Ctrl-C again to stop at once)");
+    })?;
+    Ok(flag)
+}

@@ -1,0 +1,56 @@
+//! Batches from a data set, in an order that depends on seed and epoch alone.
+
+use crate::dataset::{Dataset, Split};
+use pcalm::{Error, minibatch::Batch, real::Real};
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+
+/// The order of the training samples in an epoch.
+///
+/// Each epoch has its own stream of the seed's generator, so that a resumed run needs only the
+/// step it had reached.
+pub fn order(samples: usize, seed: u64, epoch: u64) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // Stream 0 draws the weights.
+    rng.set_stream(epoch + 1);
+    let mut order: Vec<usize> = (0..samples).collect();
+    order.shuffle(&mut rng);
+    order
+}
+
+/// Inputs and one-hot targets of chosen samples.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered<R> {
+    inputs: Vec<R>,
+    targets: Vec<R>,
+    samples: usize,
+}
+
+impl<R: Real> Gathered<R> {
+    /// Replaces the content by the samples at `indices` of `split`.
+    pub fn gather(&mut self, split: &Split, classes: usize, indices: impl IntoIterator<Item = usize>) {
+        self.inputs.clear();
+        self.targets.clear();
+        self.samples = 0;
+        for i in indices {
+            self.inputs.extend(split.image(i).iter().map(|&p| R::of(f64::from(p))));
+            let label = usize::from(split.labels[i]);
+            self.targets.extend((0..classes).map(|c| if c == label { R::one() } else { R::zero() }));
+            self.samples += 1;
+        }
+    }
+
+    /// The batch.
+    ///
+    /// # Errors
+    /// If it is empty or holds numbers that are not finite.
+    pub fn batch(&self) -> Result<Batch<'_, R>, Error> {
+        Batch::new(&self.inputs, &self.targets, self.samples)
+    }
+}
+
+/// Training steps in an epoch.
+pub fn steps_per_epoch(data: &Dataset, batch: usize, drop_last: bool) -> u64 {
+    let samples = data.train.len();
+    (if drop_last { samples / batch } else { samples.div_ceil(batch) }) as u64
+}

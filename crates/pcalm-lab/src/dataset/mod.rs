@@ -1,0 +1,93 @@
+//! Data sets: the embedded one, named ones from files, and any pair of IDX files.
+
+mod error;
+mod fetch;
+pub mod glyphs;
+mod idx;
+mod locate;
+mod registry;
+mod split;
+
+pub use error::DataError;
+pub use fetch::{Progress, fetch, fetch_from, verify};
+pub use idx::{Images, parse_images, parse_labels};
+pub use locate::{cache_dir, path};
+pub use registry::{DATASETS, FILES, File, Info, info};
+pub use split::{Dataset, Split};
+
+use std::path::{Path, PathBuf};
+
+/// The four files of a data set in IDX form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdxPaths {
+    /// Training images.
+    pub train_images: PathBuf,
+    /// Training labels.
+    pub train_labels: PathBuf,
+    /// Test images.
+    pub test_images: PathBuf,
+    /// Test labels.
+    pub test_labels: PathBuf,
+}
+
+/// The data set called `name`: made by code, or from the files in `data_dir`, in the folder of
+/// `PCALM_DATA_DIR`, or in the cache.
+///
+/// # Errors
+/// If there is no such set, or its files are missing or malformed.
+pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset, DataError> {
+    let info = info(name)?;
+    if info.embedded() {
+        return Ok(glyphs::glyphs(glyphs::DEFAULT_SEED));
+    }
+    let folder = path(name, data_dir)?;
+    let file = |at: usize| locate::file(&folder, FILES[at]).unwrap_or_else(|| folder.join(FILES[at]));
+    let paths = IdxPaths { train_images: file(0), train_labels: file(1), test_images: file(2), test_labels: file(3) };
+    load_as(name, &paths, Some(info.classes))
+}
+
+/// The data set in four IDX files; the number of classes is the largest label plus one.
+///
+/// # Errors
+/// If a file cannot be read, is malformed, or does not fit the others.
+pub fn load_idx(paths: &IdxPaths) -> Result<Dataset, DataError> {
+    load_as(&paths.train_images.display().to_string(), paths, None)
+}
+
+fn load_as(name: &str, paths: &IdxPaths, classes: Option<usize>) -> Result<Dataset, DataError> {
+    let train = load_split(&paths.train_images, &paths.train_labels)?;
+    let test = load_split(&paths.test_images, &paths.test_labels)?;
+    if train.dim != test.dim {
+        return Err(DataError::Mismatch {
+            first: paths.train_images.clone(),
+            second: paths.test_images.clone(),
+            problem: format!("images of {} and of {} pixels", train.dim, test.dim),
+        });
+    }
+    // By path, the training labels define the classes, and the test labels must be among them.
+    let largest = train.labels.iter().copied().max().map_or(0, usize::from);
+    let classes = classes.unwrap_or((largest + 1).max(2));
+    for (labels, file) in [(&train.labels, &paths.train_labels), (&test.labels, &paths.test_labels)] {
+        if let Some(at) = labels.iter().position(|&label| usize::from(label) >= classes) {
+            let problem = format!("label {at} is {}; there are classes 0 to {}", labels[at], classes - 1);
+            return Err(DataError::Malformed { path: file.clone(), problem });
+        }
+    }
+    Ok(Dataset { name: name.to_owned(), classes, train, test })
+}
+
+fn load_split(images: &Path, labels: &Path) -> Result<Split, DataError> {
+    let malformed = |path: &Path, problem| DataError::Malformed { path: path.to_owned(), problem };
+    let read = |path: &Path| std::fs::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source });
+    let pictures = parse_images(&read(images)?).map_err(|problem| malformed(images, problem))?;
+    let labels_found = parse_labels(&read(labels)?).map_err(|problem| malformed(labels, problem))?;
+    if pictures.count() != labels_found.len() {
+        return Err(DataError::Mismatch {
+            first: images.to_owned(),
+            second: labels.to_owned(),
+            problem: format!("{} images but {} labels", pictures.count(), labels_found.len()),
+        });
+    }
+    let pixels = pictures.pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
+    Ok(Split { pixels, labels: labels_found, dim: pictures.dim })
+}

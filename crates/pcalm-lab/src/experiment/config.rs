@@ -1,0 +1,123 @@
+//! Configuration files: the same names as the flags, and flags win.
+
+use super::Experiment;
+use crate::{choice::suggestion, error::LabError};
+use clap::{Args, Command};
+use std::path::Path;
+
+/// An option's name as it is written in a file (`learning-rate`) and its clap id.
+pub struct OptionName {
+    /// The key in a TOML file, and the flag without its dashes.
+    pub key: String,
+    /// clap's id of the argument.
+    pub id: String,
+}
+
+/// Every option of an experiment, from its one declaration.
+pub fn option_names() -> Vec<OptionName> {
+    let command = Experiment::augment_args(Command::new("pcalm"));
+    let arguments = command.get_arguments();
+    let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
+    arguments.filter_map(name).collect()
+}
+
+/// The experiment as TOML, every option written out.
+///
+/// # Errors
+/// If a path is not valid UTF-8.
+pub fn to_toml(experiment: &Experiment) -> Result<String, LabError> {
+    toml::to_string(experiment).map_err(|e| LabError::option("config", e.to_string()))
+}
+
+/// Reads an experiment from TOML text; what is absent takes its default. `path` names the file in
+/// errors.
+///
+/// # Errors
+/// If the text is not TOML, or holds an unknown key or a value of the wrong type.
+pub fn from_toml(text: &str, path: &Path) -> Result<Experiment, LabError> {
+    from_flags_and_file(&Experiment::default(), |_| false, text, path)
+}
+
+/// The options in `text` with those of `flags` on top for which `is_explicit(id)` holds.
+///
+/// # Errors
+/// As [`from_toml`].
+pub fn from_flags_and_file(
+    flags: &Experiment,
+    is_explicit: impl Fn(&str) -> bool,
+    text: &str,
+    path: &Path,
+) -> Result<Experiment, LabError> {
+    let bad = |problem: String| LabError::Config { path: path.to_owned(), problem };
+    let file: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(one_line(&e.to_string())))?;
+    let names = option_names();
+    let mut table = toml::Table::try_from(flags).map_err(|e| bad(e.to_string()))?;
+    for (key, value) in file {
+        let Some(name) = names.iter().find(|n| n.key == key) else {
+            let hint = suggestion(&key, names.iter().map(|n| n.key.as_str()));
+            let hint = hint.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default();
+            return Err(bad(format!("unknown key `{key}`{hint}")));
+        };
+        if !is_explicit(&name.id) {
+            let value = as_declared(&name.key, value);
+            // Tried one at a time, so that the message names the key.
+            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
+            alone.try_into::<Experiment>().map_err(|e| bad(format!("key `{key}`: {}", one_line(&e.to_string()))))?;
+            table.insert(key, value);
+        }
+    }
+    table.try_into().map_err(|e: toml::de::Error| bad(one_line(&e.to_string())))
+}
+
+/// Lets `budget = 64`, `eta = 0.25`, `rho = 1` and whole numbers for fractions stand for what the
+/// flags of the same spelling mean.
+fn as_declared(key: &str, value: toml::Value) -> toml::Value {
+    use toml::Value::{Array, Float, Integer, String};
+    match (key, value) {
+        ("budget" | "eta", Integer(v)) => String(v.to_string()),
+        ("budget" | "eta", Float(v)) => String(v.to_string()),
+        ("rho", Integer(v)) => Array(vec![Float(v as f64)]),
+        ("rho", Float(v)) => Array(vec![Float(v)]),
+        (_, value) => value,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_written_out_reads_back_the_same() {
+        let experiment = Experiment { widths: Some(vec![3, 4]), learning_rate: 0.1, ..Experiment::default() };
+        let text = to_toml(&experiment).unwrap();
+        assert_eq!(from_toml(&text, Path::new("x.toml")).unwrap(), experiment);
+    }
+
+    #[test]
+    fn every_key_of_a_file_is_the_flag_of_the_same_name() {
+        let table = toml::Table::try_from(Experiment::default()).unwrap();
+        let names = option_names();
+        for key in table.keys() {
+            assert!(names.iter().any(|n| n.key == *key), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_a_suggestion() {
+        let error = from_toml("widht = 3", Path::new("run.toml")).unwrap_err().to_string();
+        assert!(error.contains("run.toml") && error.contains("widht") && error.contains("`width`"), "{error}");
+    }
+
+    #[test]
+    fn an_explicit_flag_wins_over_the_file_and_the_file_over_a_default() {
+        let flags = Experiment { width: 8, depth: 9, ..Experiment::default() };
+        let merged = from_flags_and_file(&flags, |id| id == "width", "width = 1\ndepth = 2\nrho = 2", Path::new("x"));
+        let merged = merged.unwrap();
+        assert_eq!((merged.width, merged.depth, merged.rho), (8, 2, vec![2.0]));
+    }
+}

@@ -1,0 +1,192 @@
+//! One experiment: everything that decides a run, as one struct for flags and files.
+
+mod budget;
+mod config;
+pub mod plan;
+
+pub use budget::Budget;
+pub use config::{OptionName, from_flags_and_file, from_toml, option_names, to_toml};
+pub use plan::Plan;
+
+use clap::{Args, Parser};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Every option of a run. Flags (`--learning-rate`) and keys of a TOML file (`learning-rate`)
+/// are the same names; flags win.
+#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Experiment {
+    /// Data set: `pcalm list datasets` shows them, or `idx` with the four path options.
+    #[arg(long, default_value = "glyphs", help_heading = "Data")]
+    pub dataset: String,
+    /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// IDX file of training images, plain or gzip (with `--dataset idx`).
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_images: Option<PathBuf>,
+    /// IDX file of training labels.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_labels: Option<PathBuf>,
+    /// IDX file of test images.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_images: Option<PathBuf>,
+    /// IDX file of test labels.
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<PathBuf>,
+    /// Use only the first N training samples.
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_samples: Option<usize>,
+    /// Use only the first N test samples.
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_samples: Option<usize>,
+    /// Shift and scale pixels to mean 0 and standard deviation 1 (of the training set).
+    #[arg(long, help_heading = "Data")]
+    pub standardise: bool,
+
+    /// Width N of every hidden layer.
+    #[arg(long, default_value_t = 32, value_name = "N", help_heading = "Network")]
+    pub width: usize,
+    /// Depth L: the number of weight matrices, so that L − 1 layers are hidden.
+    #[arg(long, default_value_t = 32, value_name = "L", help_heading = "Network")]
+    pub depth: usize,
+    /// Hidden widths one by one, e.g. 64,64,32; replaces --width and --depth.
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub widths: Option<Vec<usize>>,
+    /// `residual` (skips between hidden layers of equal width) or `chain`.
+    #[arg(long, default_value = "residual", help_heading = "Network")]
+    pub topology: String,
+    /// Activation φ: `pcalm list activations`.
+    #[arg(long, default_value = "relu", help_heading = "Network")]
+    pub activation: String,
+    /// Activation before (`pre`) or after (`post`) the product.
+    #[arg(long, default_value = "pre", help_heading = "Network")]
+    pub placement: String,
+    /// `squared-error` or `cross-entropy`.
+    #[arg(long, default_value = "squared-error", help_heading = "Network")]
+    pub loss: String,
+    /// Scales and learning-rate rule: `pcalm list parametrizations`.
+    #[arg(long, default_value = "mean-field", help_heading = "Network")]
+    pub parametrization: String,
+    /// Position s in [0, 1] of `--parametrization path`.
+    #[arg(long, default_value_t = 1.0, value_name = "S", help_heading = "Network")]
+    pub path_position: f64,
+    /// Richness γ0 of mean-field: small is lazy, large is rich.
+    #[arg(long, default_value_t = 1.0, value_name = "G", help_heading = "Network")]
+    pub gamma0: f64,
+    /// Start from this network file instead of drawing weights.
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+
+    /// Learning rule: `pcalm list rules`.
+    #[arg(long, default_value = "pc-alm", help_heading = "Rule")]
+    pub rule: String,
+    /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
+    #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
+    pub budget: String,
+    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian at the start.
+    #[arg(long, default_value = "auto", value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
+    pub eta: String,
+    /// Dual step size α of PC-ALM.
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true, help_heading = "Rule")]
+    pub alpha: f64,
+    /// Penalty ρ: one number, or one per hidden layer separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1",
+        value_name = "R,…",
+        allow_hyphen_values = true,
+        help_heading = "Rule"
+    )]
+    pub rho: Vec<f64>,
+    /// Activity steps K per cycle of PC-ALM.
+    #[arg(long, default_value_t = 1, value_name = "K", help_heading = "Rule")]
+    pub inner_steps: usize,
+    /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
+    #[arg(long, default_value = "pre-dual", help_heading = "Rule")]
+    pub credit: String,
+    /// Stop inference once no activity gradient (and, with duals, no residual) is larger than this.
+    #[arg(long, value_name = "TOL", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// Activity gradient to which the method of multipliers solves each cycle.
+    #[arg(long, default_value_t = 1e-6, value_name = "TOL", allow_hyphen_values = true, help_heading = "Rule")]
+    pub inner_tolerance: f64,
+
+    /// Optimizer: `pcalm list optimizers`.
+    #[arg(long, default_value = "adam", help_heading = "Training")]
+    pub optimizer: String,
+    /// Base learning rate η0, which the parametrization scales.
+    #[arg(long, default_value_t = 1e-3, value_name = "RATE", allow_hyphen_values = true, help_heading = "Training")]
+    pub learning_rate: f64,
+    /// Momentum μ of `momentum` and `nesterov`.
+    #[arg(long, default_value_t = 0.9, help_heading = "Training")]
+    pub momentum: f64,
+    /// Adam's decay of the first moment.
+    #[arg(long, default_value_t = 0.9, help_heading = "Training")]
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    #[arg(long, default_value_t = 0.999, help_heading = "Training")]
+    pub beta2: f64,
+    /// Adam's ε.
+    #[arg(long, default_value_t = 1e-8, help_heading = "Training")]
+    pub epsilon: f64,
+    /// Weight decay: decoupled with `adamw`, added to the gradient otherwise.
+    #[arg(long, default_value_t = 0.0, help_heading = "Training")]
+    pub weight_decay: f64,
+    /// Learning-rate schedule: `constant` or `cosine`.
+    #[arg(long, default_value = "constant", help_heading = "Training")]
+    pub schedule: String,
+    /// Steps over which the learning rate rises linearly at the start.
+    #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
+    pub warmup: u64,
+    /// Samples per step.
+    #[arg(long, default_value_t = 64, value_name = "B", help_heading = "Training")]
+    pub batch: usize,
+    /// What to do with an epoch's last, smaller batch: `keep` or `drop`.
+    #[arg(long, default_value = "keep", help_heading = "Training")]
+    pub last_batch: String,
+    /// Passes over the training set.
+    #[arg(long, default_value_t = 1, help_heading = "Training")]
+    pub epochs: u64,
+    /// Seed of weights and batch order.
+    #[arg(long, default_value_t = 0, help_heading = "Training")]
+    pub seed: u64,
+    /// Number type: `f32` or `f64`.
+    #[arg(long, default_value = "f32", help_heading = "Training")]
+    pub dtype: String,
+    /// Write a row of metrics every N steps.
+    #[arg(long, default_value_t = 50, value_name = "N", help_heading = "Records")]
+    pub metrics_every: u64,
+    /// Write a checkpoint every N steps (and at the end of each epoch).
+    #[arg(long, default_value_t = 500, value_name = "N", help_heading = "Records")]
+    pub checkpoint_every: u64,
+    /// Training samples on which alignment to BP is measured each epoch.
+    #[arg(long, default_value_t = 256, value_name = "N", help_heading = "Records")]
+    pub probe_samples: usize,
+}
+
+/// A command line with nothing but an experiment on it.
+#[derive(Parser)]
+struct Bare {
+    #[command(flatten)]
+    experiment: Experiment,
+}
+
+impl Default for Experiment {
+    /// What the command line means when nothing is given.
+    fn default() -> Self {
+        Bare::parse_from(["pcalm"]).experiment
+    }
+}

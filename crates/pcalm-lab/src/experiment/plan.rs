@@ -1,0 +1,203 @@
+//! An experiment with every choice resolved to a value of the library.
+
+use super::{Budget, Experiment};
+use crate::{choice::choose, dataset::Dataset, error::LabError};
+use pcalm::{
+    activation::{ACTIVATIONS, Activation},
+    backend::{Backend, Reference},
+    loss::Loss,
+    network::{Network, Placement, file::NetworkFile},
+    optimizer::{OPTIMIZERS, Schedule, Settings},
+    parametrization::{Architecture, PARAMETRIZATIONS, Parametrization},
+    real::Real,
+    rule::{Credit, RuleSettings, rules},
+};
+
+/// A validated experiment on a data set of known shape.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Shape of the network.
+    pub architecture: Architecture,
+    /// How its weights are drawn.
+    pub parametrization: Parametrization,
+    /// The loss.
+    pub loss: Loss,
+    /// Rule settings; η is 0 where it is still to be measured.
+    pub rule: RuleSettings,
+    /// Whether η is to be measured (`auto`).
+    pub auto_eta: bool,
+    /// Whether the rule iterates with η at all.
+    pub iterative: bool,
+    /// The dual step that enters the stability bound.
+    pub dual_step: f64,
+    /// The optimizer.
+    pub optimizer: Settings,
+    /// Learning rate after the parametrization's rule.
+    pub learning_rate: f64,
+    /// Learning-rate schedule.
+    pub schedule: Schedule,
+    /// Whether an epoch's last, smaller batch is left out.
+    pub drop_last: bool,
+}
+
+impl Plan {
+    /// Resolves names, checks ranges, and fits the network to the data set.
+    ///
+    /// # Errors
+    /// If an option's value is unknown or out of range; the message names the option.
+    pub fn new(experiment: &Experiment, data: &Dataset) -> Result<Self, LabError> {
+        let e = experiment;
+        let names = |list: &'static [Activation]| list.iter().map(|a| a.name());
+        let activation = choose("activation", &e.activation, names(ACTIVATIONS), Activation::from_name)?;
+        let placement =
+            choose("placement", &e.placement, Placement::ALL.iter().map(|p| p.name()), Placement::from_name)?;
+        let loss = choose("loss", &e.loss, Loss::ALL.iter().map(|l| l.name()), Loss::from_name)?;
+        let residual = switch("topology", &e.topology, ["residual", "chain"])?;
+        let parametrization =
+            choose("parametrization", &e.parametrization, PARAMETRIZATIONS.iter().map(|p| p.name), |name| {
+                PARAMETRIZATIONS.iter().find(|p| p.name == name).map(|p| (p.at)(e.path_position))
+            })?;
+        let optimizer = choose("optimizer", &e.optimizer, OPTIMIZERS.iter().map(|o| o.name), |name| {
+            OPTIMIZERS.iter().find(|o| o.name == name)
+        })?;
+        let schedule = choose("schedule", &e.schedule, Schedule::ALL.iter().map(|s| s.name()), |name| {
+            Schedule::ALL.iter().copied().find(|s| s.name() == name)
+        })?;
+        let credit = choose("credit", &e.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?;
+        let known = rules::<Reference<f32>>();
+        let rule = choose("rule", &e.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
+
+        let given = e.init.as_deref().map(NetworkFile::<f64>::load).transpose()?;
+        let (architecture, loss) = match given {
+            Some(file) => (shape(&file.network), file.loss),
+            None => (Architecture { widths: widths(e, data)?, residual, activation, placement }, loss),
+        };
+        let auto_eta = e.eta == "auto";
+        let eta = if auto_eta { 0.0 } else { positive("eta", &e.eta)? };
+        let settings = RuleSettings {
+            hidden: architecture.depth().saturating_sub(1),
+            budget: Budget::parse(&e.budget)?.cycles(architecture.depth()),
+            eta,
+            alpha: e.alpha,
+            rho: e.rho.clone(),
+            inner_steps: e.inner_steps,
+            credit,
+            tolerance: e.tolerance,
+            inner_tolerance: e.inner_tolerance,
+            ..RuleSettings::default()
+        };
+        for (name, value) in
+            [("batch", e.batch as u64), ("epochs", e.epochs), ("probe-samples", e.probe_samples as u64)]
+        {
+            if value == 0 {
+                return Err(LabError::option(name, "0; at least 1 is needed"));
+            }
+        }
+        for (name, value) in [("metrics-every", e.metrics_every), ("checkpoint-every", e.checkpoint_every)] {
+            if value == 0 {
+                return Err(LabError::option(name, "0; at least 1 is needed"));
+            }
+        }
+        let rate = positive("learning-rate", &e.learning_rate.to_string())?;
+        let drop_last = switch("last-batch", &e.last_batch, ["drop", "keep"])?;
+        if drop_last && e.batch > data.train.len() {
+            let problem = format!("{} samples per batch, but the training set has {}", e.batch, data.train.len());
+            return Err(LabError::option("batch", problem));
+        }
+        Ok(Plan {
+            parametrization,
+            loss,
+            auto_eta,
+            iterative: rule.iterative,
+            dual_step: (rule.dual_step)(&settings),
+            rule: settings,
+            optimizer: Settings {
+                method: optimizer.method,
+                momentum: e.momentum,
+                beta1: e.beta1,
+                beta2: e.beta2,
+                epsilon: e.epsilon,
+                weight_decay: e.weight_decay,
+            },
+            learning_rate: parametrization.learning_rate(&architecture, rate, e.gamma0, optimizer.adaptive),
+            schedule,
+            drop_last,
+            architecture,
+        })
+    }
+
+    /// The network to start from: drawn from the seed, or read from `--init`.
+    ///
+    /// # Errors
+    /// If the weights cannot be drawn, or the file does not fit the data set.
+    pub fn network<R: Real>(&self, experiment: &Experiment, data: &Dataset) -> Result<NetworkFile<R>, LabError> {
+        let Some(path) = &experiment.init else {
+            let network = self.architecture.draw(self.parametrization, experiment.gamma0, experiment.seed)?;
+            return Ok(NetworkFile { network, loss: self.loss });
+        };
+        let file = NetworkFile::<R>::load(path)?;
+        let found = (file.network.inputs(), file.network.outputs());
+        let wanted = (data.dim(), data.classes);
+        if found != wanted {
+            let problem = format!(
+                "the network maps {} inputs to {} outputs, but the data set has {} pixels and {} classes",
+                found.0, found.1, wanted.0, wanted.1
+            );
+            return Err(LabError::run(path, problem));
+        }
+        Ok(file)
+    }
+}
+
+/// Builds the experiment's rule for a network, with a step size that is known by now.
+///
+/// # Errors
+/// If a setting is out of range for the rule.
+pub fn rule<B: Backend>(
+    name: &str,
+    plan: &Plan,
+    network: &Network<B::Real>,
+    eta: f64,
+) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
+    let settings = RuleSettings { hidden: network.hidden(), eta, ..plan.rule.clone() };
+    Ok(pcalm::rule::build(name, &settings)?)
+}
+
+fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {
+    let hidden = match &e.widths {
+        Some(widths) => widths.clone(),
+        None if e.depth < 2 => {
+            let problem = format!("{} weight matrices; a network needs at least 2 (one hidden layer)", e.depth);
+            return Err(LabError::option("depth", problem));
+        }
+        None => vec![e.width; e.depth - 1],
+    };
+    let option = if e.widths.is_some() { "widths" } else { "width" };
+    if hidden.is_empty() || hidden.contains(&0) {
+        return Err(LabError::option(option, "a hidden layer of width 0; every layer needs at least 1 unit"));
+    }
+    Ok([&[data.dim()], &hidden[..], &[data.classes]].concat())
+}
+
+/// The architecture of a network read from a file, which then overrides the options.
+fn shape(network: &Network<f64>) -> Architecture {
+    let mut widths = vec![network.inputs()];
+    widths.extend(network.widths());
+    Architecture {
+        widths,
+        residual: network.is_residual(),
+        activation: network.activation(),
+        placement: network.placement(),
+    }
+}
+
+/// Whether the first of two names was given.
+fn switch(option: &str, given: &str, names: [&'static str; 2]) -> Result<bool, LabError> {
+    choose(option, given, names, |name| names.iter().position(|n| *n == name)).map(|at| at == 0)
+}
+
+fn positive(option: &str, text: &str) -> Result<f64, LabError> {
+    let auto = if option == "eta" { ", or `auto`" } else { "" };
+    let value: Option<f64> = text.parse().ok().filter(|v: &f64| v.is_finite() && *v > 0.0);
+    value.ok_or_else(|| LabError::option(option, format!("`{text}` is not a positive number{auto}")))
+}

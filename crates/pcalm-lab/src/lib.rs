@@ -1,0 +1,15 @@
+//! Data sets, experiments and run folders for research with [`pcalm`].
+
+pub mod batches;
+pub mod choice;
+pub mod compare;
+pub mod dataset;
+pub mod error;
+pub mod experiment;
+pub mod folder;
+pub mod plot;
+pub mod provenance;
+pub mod record;
+pub mod run;
+
+pub use error::LabError;

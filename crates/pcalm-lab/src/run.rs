@@ -1,0 +1,424 @@
+//! One training run, from an experiment to a run folder.
+
+use crate::{
+    batches::{Gathered, order, steps_per_epoch},
+    dataset::Dataset,
+    error::LabError,
+    experiment::{Experiment, Plan, plan, to_toml},
+    folder::{Folder, names},
+    provenance::provenance,
+    record::{Progress, Tally, csv, json},
+};
+use pcalm::{
+    Error,
+    backend::Reference,
+    checkpoint::Checkpoint,
+    error::StabilityBound,
+    lagrangian::penalties,
+    minibatch::{Minibatch, Report, Score},
+    network::file::NetworkFile,
+    optimizer::Optimizer,
+    real::Real,
+    theory::{Curvature, curvature},
+    train::{Probe, Trainer},
+};
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+/// Samples evaluated at a time; bounds the memory of evaluation.
+const EVALUATION_BATCH: usize = 1024;
+/// Relative change of the Rayleigh quotient at which the step size's power iteration stops.
+const CURVATURE_TOLERANCE: f64 = 1e-5;
+/// Power iterations at most.
+const CURVATURE_LIMIT: usize = 500;
+
+/// News of a run, for a progress display.
+#[derive(Clone, Debug)]
+pub enum News<'a> {
+    /// Training begins (or goes on) at a step.
+    Begins {
+        /// Steps done.
+        step: u64,
+        /// Steps in all.
+        steps: u64,
+        /// Step size η.
+        eta: f64,
+        /// The stability bound, if the rule iterates.
+        bound: Option<&'a StabilityBound>,
+    },
+    /// A step was done.
+    Step {
+        /// Steps done.
+        step: u64,
+        /// Mean training loss since the last row of metrics.
+        loss: f64,
+        /// Training accuracy since the last row of metrics.
+        accuracy: f64,
+    },
+    /// An epoch was evaluated.
+    Epoch {
+        /// Test accuracy.
+        accuracy: f64,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// All epochs were trained.
+    Done,
+    /// It was asked to stop; it can be resumed.
+    Interrupted,
+    /// Activities became non-finite or exploded.
+    Diverged,
+}
+
+/// The outcome of a run; everything here is the same on every repetition.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Learning rule.
+    pub rule: String,
+    /// Seed of weights and batch order.
+    pub seed: u64,
+    /// How the run ended.
+    pub end: End,
+    /// What went wrong, if something did.
+    pub message: Option<String>,
+    /// Training steps done.
+    pub steps: u64,
+    /// Test accuracy at the last evaluation.
+    pub test_accuracy: Option<f64>,
+    /// Mean test loss at the last evaluation.
+    pub test_loss: Option<f64>,
+    /// Alignment (cosine) to BP at the last evaluation.
+    pub alignment: Option<f64>,
+    /// Norm ratio to BP at the last evaluation.
+    pub norm_ratio: Option<f64>,
+    /// Why inference stopped at the last step.
+    pub stop_reason: Option<String>,
+    /// Cycles of inference at the last step.
+    pub inference_steps: usize,
+    /// Matrix products per sample and training step.
+    pub products_per_sample: f64,
+    /// Multiply-adds of all training steps.
+    pub multiply_adds: u64,
+    /// Weights.
+    pub parameters: usize,
+    /// Step size η.
+    pub eta: f64,
+    /// λ_max of the activity Hessian at the start.
+    pub lambda_max: Option<f64>,
+    /// η σ_max² (2ρ + α) at the start, which must stay below 4.
+    pub stability: Option<f64>,
+    /// Learning rate before the schedule.
+    pub learning_rate: f64,
+}
+
+/// Wall times of a run, in seconds, of this process alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timing {
+    /// Training steps timed.
+    pub steps: u64,
+    /// Seconds in training steps.
+    pub training: f64,
+    /// Seconds in evaluation and diagnostics.
+    pub evaluation: f64,
+    /// Mean seconds per training step.
+    pub seconds_per_step: f64,
+}
+
+/// What [`run`] returns: the outcome, wall times and the rows of `epochs.csv`.
+pub type Outcome = (Summary, Timing, Vec<crate::record::EpochRow>);
+
+/// Trains as `experiment` says, in the number type it names; writes to `folder` as it goes.
+///
+/// With `resume`, goes on from the folder's checkpoint. `interrupt` stops the run after the
+/// current step, with a checkpoint.
+///
+/// # Errors
+/// If the experiment cannot be run or its files not be written. A divergence is an outcome, not
+/// an error.
+pub fn run(
+    experiment: &Experiment,
+    data: &Dataset,
+    folder: &Folder,
+    resume: bool,
+    interrupt: &AtomicBool,
+    news: &mut dyn FnMut(News),
+) -> Result<Outcome, LabError> {
+    match experiment.dtype.as_str() {
+        "f64" => Run::<f64>::start(experiment, data, folder, resume)?.train(interrupt, news),
+        "f32" => Run::<f32>::start(experiment, data, folder, resume)?.train(interrupt, news),
+        other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
+    }
+}
+
+struct Run<'a, R: Real> {
+    experiment: &'a Experiment,
+    data: &'a Dataset,
+    folder: &'a Folder,
+    plan: Plan,
+    loss: pcalm::loss::Loss,
+    bound: Option<StabilityBound>,
+    trainer: Trainer<Reference<R>>,
+    progress: Progress,
+    timing: Timing,
+    last: Option<Report>,
+}
+
+impl<'a, R: Real> Run<'a, R> {
+    fn start(
+        experiment: &'a Experiment,
+        data: &'a Dataset,
+        folder: &'a Folder,
+        resume: bool,
+    ) -> Result<Self, LabError> {
+        let plan = Plan::new(experiment, data)?;
+        let NetworkFile { mut network, loss } = plan.network::<R>(experiment, data)?;
+        let rho = penalties(&plan.rule.rho, network.hidden())?;
+        let mut minibatch = Minibatch::new(Reference::new(), loss, rho);
+        let mut optimizer = Optimizer::new(plan.optimizer, &network)?;
+
+        let progress = if resume {
+            let (checkpoint, progress) = read_checkpoint::<R>(folder)?;
+            if !same_architecture(&checkpoint.network.network, &network) || checkpoint.network.loss != loss {
+                let path = folder.file(names::CHECKPOINT);
+                return Err(LabError::run(
+                    &path,
+                    format!("the checkpoint is of another architecture than {}", names::CONFIG),
+                ));
+            }
+            optimizer.restore(checkpoint.moments, checkpoint.updates)?;
+            network = checkpoint.network.network;
+            progress
+        } else {
+            let measured = if plan.iterative {
+                let mut first = Gathered::default();
+                let count = experiment.batch.min(data.train.len());
+                let order = order(data.train.len(), experiment.seed, 0);
+                first.gather(&data.train, data.classes, order[..count].iter().copied());
+                minibatch.load(&network, &first.batch()?)?;
+                Some(curvature(&mut minibatch, &network, CURVATURE_TOLERANCE, CURVATURE_LIMIT)?)
+            } else {
+                None
+            };
+            fresh_progress(&plan, measured)
+        };
+        let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
+        let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.eta, s, largest_rho, plan.dual_step));
+        let rule = plan::rule::<Reference<R>>(&experiment.rule, &plan, &network, progress.eta)?;
+        let trainer = Trainer::new(network, rule, optimizer, minibatch);
+        let timing = Timing::default();
+        Ok(Run { experiment, data, folder, plan, loss, bound, trainer, progress, timing, last: None })
+    }
+
+    fn train(mut self, interrupt: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+        let per_epoch = steps_per_epoch(self.data, self.experiment.batch, self.plan.drop_last);
+        let total = per_epoch * self.experiment.epochs;
+        let (step, eta) = (self.progress.step, self.progress.eta);
+        news(News::Begins { step, steps: total, eta, bound: self.bound.as_ref() });
+        self.folder.write(names::CONFIG, to_toml(self.experiment)?.as_bytes())?;
+        self.folder.write(names::PROVENANCE, &json(&provenance(), self.folder.path())?)?;
+
+        let outcome = self.train_to(total, per_epoch, interrupt, news);
+        let (end, message) = match outcome {
+            Ok(end) => (end, None),
+            Err(LabError::Core(Error::Diverged(mut divergence))) => {
+                divergence.bound = self.bound;
+                (End::Diverged, Some(divergence.to_string()))
+            }
+            Err(other) => return Err(other),
+        };
+        if end != End::Diverged {
+            self.checkpoint()?;
+        }
+        self.write_rows()?;
+        let file = NetworkFile { network: self.trainer.network().clone(), loss: self.loss };
+        self.folder.write(names::NETWORK, &file.to_bytes()?)?;
+        let summary = self.summary(end, message);
+        self.folder.write(names::SUMMARY, &json(&summary, self.folder.path())?)?;
+        self.timing.seconds_per_step = self.timing.training / self.timing.steps.max(1) as f64;
+        self.folder.write(names::TIMING, &json(&self.timing, self.folder.path())?)?;
+        Ok((summary, self.timing, self.progress.log.epochs))
+    }
+
+    fn train_to(
+        &mut self,
+        total: u64,
+        per_epoch: u64,
+        interrupt: &AtomicBool,
+        news: &mut dyn FnMut(News),
+    ) -> Result<End, LabError> {
+        if self.progress.log.epochs.is_empty() {
+            self.end_epoch(0, news)?;
+        }
+        let mut gathered = Gathered::default();
+        let mut shuffled = (u64::MAX, Vec::new());
+        while self.progress.step < total {
+            if interrupt.load(Ordering::Relaxed) {
+                return Ok(End::Interrupted);
+            }
+            let (epoch, within) = (self.progress.step / per_epoch, self.progress.step % per_epoch);
+            let clock = Instant::now();
+            if shuffled.0 != epoch {
+                shuffled = (epoch, order(self.data.train.len(), self.experiment.seed, epoch));
+            }
+            let from = within as usize * self.experiment.batch;
+            let to = (from + self.experiment.batch).min(self.data.train.len());
+            gathered.gather(&self.data.train, self.data.classes, shuffled.1[from..to].iter().copied());
+            let factor = self.plan.schedule.factor(self.progress.step, total, self.experiment.warmup);
+            let rate = self.plan.learning_rate * factor;
+            let report = self.trainer.step(&gathered.batch()?, rate)?;
+            self.timing.training += clock.elapsed().as_secs_f64();
+            self.timing.steps += 1;
+            self.after_step(&report, rate, per_epoch, news);
+            self.last = Some(report);
+            let step = self.progress.step;
+            if step.is_multiple_of(per_epoch) {
+                self.end_epoch(step / per_epoch, news)?;
+                self.checkpoint()?;
+                self.write_rows()?;
+            } else if step.is_multiple_of(self.experiment.checkpoint_every) {
+                self.checkpoint()?;
+                self.write_rows()?;
+            }
+        }
+        Ok(End::Done)
+    }
+
+    fn after_step(&mut self, report: &Report, rate: f64, per_epoch: u64, news: &mut dyn FnMut(News)) {
+        let p = &mut self.progress;
+        p.step += 1;
+        p.recent.add(report);
+        p.total.add(report);
+        let (loss, accuracy) = p.recent.means();
+        news(News::Step { step: p.step, loss, accuracy });
+        if p.step.is_multiple_of(self.experiment.metrics_every) || p.step.is_multiple_of(per_epoch) {
+            p.log.metrics.push(crate::record::MetricRow {
+                step: p.step,
+                epoch: p.step as f64 / per_epoch as f64,
+                learning_rate: rate,
+                train_loss: loss,
+                train_accuracy: accuracy,
+            });
+            p.recent = Tally::default();
+        }
+    }
+
+    fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+        let clock = Instant::now();
+        let test = self.evaluate()?;
+        let probe = self.probe()?;
+        let (step, total) = (self.progress.step, self.progress.total);
+        self.progress.log.add_epoch(epoch, step, &test, &probe, &total);
+        self.timing.evaluation += clock.elapsed().as_secs_f64();
+        news(News::Epoch { accuracy: test.accuracy() });
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<Score, LabError> {
+        let mut gathered = Gathered::default();
+        let mut sum = Score::default();
+        let count = self.data.test.len();
+        for from in (0..count).step_by(EVALUATION_BATCH) {
+            let indices = from..(from + EVALUATION_BATCH).min(count);
+            gathered.gather(&self.data.test, self.data.classes, indices);
+            sum += self.trainer.evaluate(&gathered.batch()?)?;
+        }
+        Ok(sum)
+    }
+
+    fn probe(&mut self) -> Result<Probe, LabError> {
+        let mut gathered = Gathered::default();
+        let count = self.experiment.probe_samples.min(self.data.train.len());
+        gathered.gather(&self.data.train, self.data.classes, 0..count);
+        Ok(self.trainer.probe(&gathered.batch()?)?)
+    }
+
+    fn checkpoint(&self) -> Result<(), LabError> {
+        let network = NetworkFile { network: self.trainer.network().clone(), loss: self.loss };
+        let text =
+            serde_json::to_string(&self.progress).map_err(|e| LabError::run(self.folder.path(), e.to_string()))?;
+        let notes = BTreeMap::from([(PROGRESS.to_owned(), text)]);
+        let checkpoint = Checkpoint::new(network, self.trainer.optimizer(), notes);
+        self.folder.write(names::CHECKPOINT, &checkpoint.to_bytes()?)
+    }
+
+    fn write_rows(&self) -> Result<(), LabError> {
+        let log = &self.progress.log;
+        let path = self.folder.path();
+        self.folder.write(names::METRICS, &csv(&log.metrics, path)?)?;
+        self.folder.write(names::EPOCHS, &csv(&log.epochs, path)?)?;
+        self.folder.write(names::LAYERS, &csv(&log.layers, path)?)
+    }
+
+    fn summary(&self, end: End, message: Option<String>) -> Summary {
+        let p = &self.progress;
+        let epoch = p.log.epochs.last();
+        let finite = |v: f64| v.is_finite().then_some(v);
+        Summary {
+            rule: self.experiment.rule.clone(),
+            seed: self.experiment.seed,
+            end,
+            message,
+            steps: p.step,
+            test_accuracy: epoch.map(|e| e.test_accuracy),
+            test_loss: epoch.and_then(|e| finite(e.test_loss)),
+            alignment: epoch.and_then(|e| finite(e.alignment)),
+            norm_ratio: epoch.and_then(|e| finite(e.norm_ratio)),
+            stop_reason: self.last.as_ref().map(|r| r.stop.name().to_owned()),
+            inference_steps: self.last.as_ref().map_or(0, |r| r.steps),
+            products_per_sample: p.total.sample_products as f64 / p.total.samples.max(1) as f64,
+            multiply_adds: p.total.multiply_adds,
+            parameters: self.trainer.network().parameters(),
+            eta: p.eta,
+            lambda_max: p.lambda_max,
+            stability: self.bound.map(|b| b.value),
+            learning_rate: self.plan.learning_rate,
+        }
+    }
+}
+
+/// The checkpoint's note that holds the run's [`Progress`].
+const PROGRESS: &str = "progress";
+
+fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
+    let lambda_max = measured.map(|c| c.lambda_max);
+    let eta = match lambda_max {
+        Some(lambda_max) if plan.auto_eta => 1.0 / lambda_max,
+        _ if plan.iterative => plan.rule.eta,
+        // Closed forms have no step size; any valid number keeps the settings valid.
+        _ => 1.0,
+    };
+    Progress {
+        step: 0,
+        eta,
+        lambda_max,
+        sigma_squared: measured.map(|c| c.sigma_squared),
+        recent: Tally::default(),
+        total: Tally::default(),
+        log: crate::record::Log::default(),
+    }
+}
+
+fn read_checkpoint<R: Real>(folder: &Folder) -> Result<(Checkpoint<R>, Progress), LabError> {
+    let path = folder.file(names::CHECKPOINT);
+    let bytes = folder.read(names::CHECKPOINT)?;
+    let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|e| LabError::run(&path, e.to_string()))?;
+    let text = checkpoint.notes.get(PROGRESS);
+    let progress = text.and_then(|t| serde_json::from_str(t).ok());
+    let progress = progress.ok_or_else(|| LabError::run(&path, "the checkpoint does not say where the run stands"))?;
+    Ok((checkpoint, progress))
+}
+
+fn same_architecture<R: Real>(a: &pcalm::network::Network<R>, b: &pcalm::network::Network<R>) -> bool {
+    let shape = |n: &pcalm::network::Network<R>| -> Vec<(usize, usize, bool, R)> {
+        n.edges().iter().map(|e| (e.rows(), e.cols(), e.skip(), e.scale())).collect()
+    };
+    (a.activation(), a.placement()) == (b.activation(), b.placement()) && shape(a) == shape(b)
+}

@@ -1,6 +1,6 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use pcalm_lab::experiment::Experiment;
 use std::path::PathBuf;
 
@@ -11,6 +11,14 @@ use std::path::PathBuf;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The command line, with `compare`'s own defaults: long enough for its rules to tell apart on the
+/// embedded data, where one epoch is only 188 steps.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommand("compare", |c| {
+        c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
+    })
 }
 
 #[derive(Subcommand)]

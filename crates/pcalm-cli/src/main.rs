@@ -6,7 +6,7 @@ mod args;
 mod commands;
 mod progress;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use std::process::ExitCode;
 
 /// How a command ended that did not fail.
@@ -18,7 +18,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let matches = args::Cli::command().get_matches();
+    let matches = args::command().get_matches();
     let cli = match args::Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),

@@ -38,7 +38,7 @@ fn draw(curves: &[Curve], svg: &mut String) -> Result<(), Box<dyn std::error::Er
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .x_labels((last as usize).clamp(2, 10) + 1)
         .y_label_formatter(&|v| format!("{:.0} %", 100.0 * v))
         .x_desc("epoch")

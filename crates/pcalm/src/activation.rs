@@ -24,7 +24,7 @@ pub enum Activation {
 }
 
 /// Slope of [`Activation::LeakyRelu`] left of zero, as in PyTorch and JAX.
-const LEAK: f64 = 0.01;
+pub(crate) const LEAK: f64 = 0.01;
 
 /// Every activation, in the order lists and tests walk them.
 pub const ACTIVATIONS: &[Activation] = &[
@@ -174,14 +174,15 @@ impl Activation {
         }
     }
 
-    /// `out[i] = φ(x[i])`, with the choice of φ taken out of the loop.
-    pub fn map_value<R: Real>(self, x: &[R], out: &mut [R]) {
-        self.with_constant(|phi| map(x, out, |v| phi.value(v)));
-    }
-
-    /// `out[i] = φ'(x[i])`, with the choice of φ taken out of the loop.
-    pub fn map_slope<R: Real>(self, x: &[R], out: &mut [R]) {
-        self.with_constant(|phi| map(x, out, |v| phi.slope(v)));
+    /// `slopes[i] = φ'(values[i])`, then `values[i] = φ(values[i])`, with the choice of φ taken out
+    /// of the loop.
+    pub fn activate<R: Real>(self, values: &mut [R], slopes: &mut [R]) {
+        self.with_constant(|phi| {
+            for (v, s) in values.iter_mut().zip(slopes.iter_mut()) {
+                *s = phi.slope(*v);
+                *v = phi.value(*v);
+            }
+        });
     }
 
     /// Calls `body` once per arm with a literal variant, so that inlining leaves one tight loop
@@ -198,13 +199,6 @@ impl Activation {
             Activation::Sigmoid => body(Activation::Sigmoid),
             Activation::HardTanh => body(Activation::HardTanh),
         }
-    }
-}
-
-#[inline(always)]
-fn map<R: Real>(x: &[R], out: &mut [R], f: impl Fn(R) -> R) {
-    for (o, &v) in out.iter_mut().zip(x) {
-        *o = f(v);
     }
 }
 

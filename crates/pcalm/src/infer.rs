@@ -61,7 +61,7 @@ pub const EXPLOSION: f64 = 1e6;
 
 /// Cycles between looks at the size of the activities. On finding a divergence the loop is run
 /// again with a look at every step, to name the first bad one.
-const LOOK_EVERY: usize = 16;
+const LOOK_EVERY: usize = 64;
 
 /// Runs `rule` on `lagrangian`: init, then cycles until the rule, the observer or a divergence
 /// stops it, then the credit for the weight gradient. The only inference loop there is.
@@ -85,6 +85,8 @@ fn attempt<B: Backend>(
     observer: &mut dyn Observer<B::Real>,
     look_every: usize,
 ) -> Inference {
+    // What an earlier inference knew of its own front does not hold for other weights or samples.
+    state.front = 0;
     rule.init(lagrangian, state);
     let initial_norm = state.activities.max_abs().wide();
     let mut steps = 0;

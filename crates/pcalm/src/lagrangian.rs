@@ -111,6 +111,7 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     pub fn forward(&self, state: &mut State<B::Real>) {
         self.backend.forward(&self.problem, state);
         state.duals.clear();
+        state.front = self.problem.network.hidden();
     }
 
     /// λ_l += `dual_step[l]` c_l, then q = λ + ρc, at the current activities.
@@ -121,6 +122,11 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     /// z ← z − η ∂𝓛/∂z at the credit of the last credit sweep.
     pub fn activity_sweep(&self, state: &mut State<B::Real>, eta: B::Real) {
         self.backend.activity_sweep(&self.problem, state, eta);
+    }
+
+    /// A credit sweep, then an activity sweep: one cycle of inference, as fast as the backend can.
+    pub fn cycle(&self, state: &mut State<B::Real>, dual_step: &[B::Real], eta: B::Real) {
+        self.backend.cycle(&self.problem, state, dual_step, eta);
     }
 
     /// λ ← the BP adjoints at the current activities, and credit with them.

@@ -7,23 +7,34 @@
 //! add nothing to a weight gradient.
 
 use crate::real::Real;
+use aligned_vec::{AVec, ConstAlign};
 
 /// Columns come in multiples of this (one AVX-512 register of `f32`).
 pub const LANES: usize = 16;
 
 /// A `rows × cols` matrix, row-major; rows are features and columns are samples of one block.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Starts on a cache line; so does every row of a matrix of `f32` or `f64`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Matrix<R> {
     rows: usize,
     cols: usize,
-    data: Vec<R>,
+    data: AVec<R, ConstAlign<LINE>>,
+}
+
+/// Bytes in a cache line, and in the longest vector register.
+const LINE: usize = 64;
+
+impl<R> Default for Matrix<R> {
+    fn default() -> Self {
+        Matrix { rows: 0, cols: 0, data: AVec::new(LINE) }
+    }
 }
 
 impl<R: Real> Matrix<R> {
     /// A matrix of zeros for `rows` features and `samples` samples, padded to [`LANES`].
     pub fn zeros(rows: usize, samples: usize) -> Self {
         let cols = samples.next_multiple_of(LANES);
-        Matrix { rows, cols, data: vec![R::zero(); rows * cols] }
+        Matrix { rows, cols, data: aligned_vec::avec!([LINE]| R::zero(); rows * cols) }
     }
 
     /// Features.

@@ -9,24 +9,42 @@ use crate::{
 /// Activities z, duals λ and credit q of one block of samples, with the buffers the sweeps
 /// write into. Lives as long as its owner, so that the inference loop allocates nothing.
 ///
-/// Hidden layers are 0-based: `activities.layers[l]` is the paper's z_{l+1}.
+/// Hidden layers are 0-based: `activities().layers[l]` is the paper's z_{l+1}.
 #[derive(Clone, Debug)]
 pub struct State<R> {
-    /// z, one matrix per hidden layer.
-    pub activities: Stack<R>,
-    /// λ, one matrix per hidden layer.
-    pub duals: Stack<R>,
-    /// q = λ + ρc per hidden layer, then the output edge's credit −e.
-    pub credit: Stack<R>,
-    /// The activations' slopes where the last forward, credit or residual sweep read them:
+    pub(crate) activities: Stack<R>,
+    pub(crate) duals: Stack<R>,
+    /// λ + ρc per hidden layer, then the output edge's credit −e.
+    pub(crate) credit: Stack<R>,
     /// φ'(z_l) in `pre` placement, φ'(u_l) in `post`.
-    pub slopes: Stack<R>,
-    /// f_L(z_{L-1}), the network's output at these activities.
-    pub output: Matrix<R>,
-    /// Work done since the counter was last reset.
-    pub work: Work,
-    /// Two buffers of the widest layer's size.
-    pub(crate) scratch: [Matrix<R>; 2],
+    pub(crate) slopes: Stack<R>,
+    /// What edge l + 1 multiplies its weights with: φ(z_l) in `pre` placement. Unused in `post`.
+    pub(crate) rates: Stack<R>,
+    pub(crate) output: Matrix<R>,
+    /// Hidden layers below this still hold z = forward pass and λ = 0, so that their residual,
+    /// credit and gradient are exactly zero.
+    pub(crate) front: usize,
+    pub(crate) work: Work,
+    pub(crate) scratch: Scratch<R>,
+}
+
+/// Buffers of the widest layer's size.
+#[derive(Clone, Debug)]
+pub(crate) struct Scratch<R> {
+    /// A pulled-back credit.
+    pub pulled: Matrix<R>,
+    /// Rates, or a gated credit, on their way into a product.
+    pub signal: Matrix<R>,
+    /// Of the layer at hand and of the one above.
+    pub rolling: [Rolling<R>; 2],
+}
+
+/// What a fused pass keeps of one layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Rolling<R> {
+    pub credit: Matrix<R>,
+    pub rates: Matrix<R>,
+    pub slopes: Matrix<R>,
 }
 
 impl<R: Real> State<R> {
@@ -34,16 +52,64 @@ impl<R: Real> State<R> {
     pub fn zeros(network: &Network<R>, samples: usize) -> Self {
         let widths = network.widths();
         let hidden = &widths[..network.hidden()];
+        let rates = if network.placement() == Placement::Pre { hidden } else { &[] };
         let widest = widths.iter().copied().max().unwrap_or(0).max(network.inputs());
+        let buffer = || Matrix::zeros(widest, samples);
+        let rolling = || Rolling { credit: buffer(), rates: buffer(), slopes: buffer() };
         State {
             activities: Stack::zeros(hidden, samples),
             duals: Stack::zeros(hidden, samples),
             credit: Stack::zeros(&widths, samples),
             slopes: Stack::zeros(hidden, samples),
+            rates: Stack::zeros(rates, samples),
             output: Matrix::zeros(network.outputs(), samples),
+            front: 0,
             work: Work::default(),
-            scratch: [Matrix::zeros(widest, samples), Matrix::zeros(widest, samples)],
+            scratch: Scratch { pulled: buffer(), signal: buffer(), rolling: [rolling(), rolling()] },
         }
+    }
+
+    /// z, one matrix per hidden layer.
+    pub fn activities(&self) -> &Stack<R> {
+        &self.activities
+    }
+
+    /// z, to be changed at will.
+    pub fn activities_mut(&mut self) -> &mut Stack<R> {
+        self.front = 0;
+        &mut self.activities
+    }
+
+    /// λ, one matrix per hidden layer.
+    pub fn duals(&self) -> &Stack<R> {
+        &self.duals
+    }
+
+    /// λ, to be changed at will.
+    pub fn duals_mut(&mut self) -> &mut Stack<R> {
+        self.front = 0;
+        &mut self.duals
+    }
+
+    /// q = λ + ρc per hidden layer, then the output edge's credit −e, as the last credit or
+    /// adjoint sweep left them; a fused [`cycle`](crate::backend::Backend::cycle) does not.
+    pub fn credit(&self) -> &Stack<R> {
+        &self.credit
+    }
+
+    /// q, to be changed at will.
+    pub fn credit_mut(&mut self) -> &mut Stack<R> {
+        &mut self.credit
+    }
+
+    /// f_L(z_{L-1}), the network's output where it was last computed.
+    pub fn output(&self) -> &Matrix<R> {
+        &self.output
+    }
+
+    /// Work done since the counter was last reset.
+    pub fn work(&self) -> Work {
+        self.work
     }
 }
 

@@ -146,9 +146,9 @@ fn everything<R: Real>(
     let widths = network.widths();
     for (l, &width) in widths[..network.hidden()].iter().enumerate() {
         let shape = [samples, width];
-        file.insert(format!("z.{}", l + 1), &shape, minibatch.unload(l, |s| &s.activities));
-        file.insert(format!("lambda.{}", l + 1), &shape, minibatch.unload(l, |s| &s.duals));
-        file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| &s.credit));
+        file.insert(format!("z.{}", l + 1), &shape, minibatch.unload(l, |s| s.activities()));
+        file.insert(format!("lambda.{}", l + 1), &shape, minibatch.unload(l, |s| s.duals()));
+        file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| s.credit()));
     }
     file.insert("output", &[samples, network.outputs()], minibatch.output());
     for (l, (values, edge)) in gradient.edges.iter().zip(network.edges()).enumerate() {

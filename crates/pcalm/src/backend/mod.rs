@@ -4,9 +4,13 @@
 //! inference loop see only this trait, so a faster engine joins without touching them; every
 //! backend is held to [`Reference`] by contract tests.
 
+pub mod cpu;
 mod reference;
+mod sweeps;
 
+pub use cpu::Cpu;
 pub use reference::Reference;
+pub use sweeps::{Kernel, Sweeps};
 
 use crate::{
     loss::Loss,
@@ -58,6 +62,20 @@ pub trait Backend: Send + Sync {
 
     /// z −= η (q − Jᵀq) at the credit and slopes of the last credit sweep. One product per edge.
     fn activity_sweep(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, eta: Self::Real);
+
+    /// A credit sweep, then an activity sweep: one cycle of inference. May skip products that
+    /// are known to be zero, and may leave credit and slopes unwritten; (z, λ) and the output are
+    /// those of the two sweeps, bit for bit.
+    fn cycle(
+        &self,
+        problem: &Problem<Self::Real>,
+        state: &mut State<Self::Real>,
+        dual_step: &[Self::Real],
+        eta: Self::Real,
+    ) {
+        self.credit_sweep(problem, state, dual_step);
+        self.activity_sweep(problem, state, eta);
+    }
 
     /// `gradient` ← ∂𝓛/∂z = q − Jᵀq at the credit and slopes in `state`.
     fn activity_gradient(

@@ -147,8 +147,7 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
     }
 
     fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
-        lagrangian.credit_sweep(state, &self.dual_step);
-        lagrangian.activity_sweep(state, self.eta);
+        lagrangian.cycle(state, &self.dual_step, self.eta);
         let (more, tolerance) = match self.inner {
             Inner::Steps(count) => (count - 1, None),
             Inner::Solve { tolerance, limit } => (limit.saturating_sub(1), Some(tolerance)),
@@ -160,8 +159,7 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
             {
                 break;
             }
-            lagrangian.credit_sweep(state, &self.no_dual_step);
-            lagrangian.activity_sweep(state, self.eta);
+            lagrangian.cycle(state, &self.no_dual_step, self.eta);
         }
     }
 

@@ -76,13 +76,13 @@ pub struct Run<R: Real> {
 
 impl<R: Real> Run<R> {
     pub fn z(&self, l: usize) -> Vec<R> {
-        self.minibatch.unload(l, |s| &s.activities)
+        self.minibatch.unload(l, |s| s.activities())
     }
     pub fn lambda(&self, l: usize) -> Vec<R> {
-        self.minibatch.unload(l, |s| &s.duals)
+        self.minibatch.unload(l, |s| s.duals())
     }
     pub fn credit(&self, l: usize) -> Vec<R> {
-        self.minibatch.unload(l, |s| &s.credit)
+        self.minibatch.unload(l, |s| s.credit())
     }
 }
 

@@ -2,76 +2,72 @@
 //!
 //! `l` is the 0-based index of an edge other than the first; it reads layer `l − 1`.
 
-use super::product;
+use super::Kernel;
 use crate::{
     backend::Problem,
     network::Placement,
     real::Real,
     stack::{Matrix, Stack},
+    state::Scratch,
 };
 
-/// `out` ← f_l(z), and the activation's slopes at z.
-pub fn predict<R: Real>(
+/// `out` ← f_l(z), with the activation's slopes and rates at z.
+pub fn predict<K: Kernel<Real = R>, R: Real>(
+    kernel: &K,
     problem: &Problem<R>,
     l: usize,
     z: &Matrix<R>,
     out: &mut Matrix<R>,
     slopes: &mut Stack<R>,
-    scratch: &mut [Matrix<R>; 2],
+    rates: &mut Stack<R>,
 ) {
     let (edge, phi) = (&problem.network.edges()[l], problem.network.activation());
+    let skip = edge.skip().then_some(z);
     match problem.network.placement() {
         Placement::Pre => {
-            let size = z.data().len();
-            let rates = &mut scratch[0];
-            phi.map_value(z.data(), &mut rates.data_mut()[..size]);
-            phi.map_slope(z.data(), slopes.layers[l - 1].data_mut());
-            product::forward(edge, rates, out);
+            let rates = &mut rates.layers[l - 1];
+            kernel.activate(phi, z.data(), rates.data_mut(), slopes.layers[l - 1].data_mut());
+            kernel.forward(edge, rates, skip, out);
         }
         Placement::Post => {
-            product::forward(edge, z, out);
+            kernel.forward(edge, z, None, out);
             if let Some(slopes) = slopes.layers.get_mut(l) {
-                phi.map_slope(out.data(), slopes.data_mut());
-                for u in out.data_mut() {
-                    *u = phi.value(*u);
-                }
+                kernel.activate_in_place(phi, out.data_mut(), slopes.data_mut());
+            }
+            if let Some(z) = skip {
+                add(z, out);
             }
         }
     }
-    if edge.skip() {
-        add(z, out);
-    }
 }
 
-/// `out` ← J_lᵀ q. Uses `signal` as a buffer; both may be larger than needed.
-pub fn pull_back<R: Real>(
+/// `scratch.pulled` ← J_lᵀ q.
+pub fn pull_back<K: Kernel<Real = R>, R: Real>(
+    kernel: &K,
     problem: &Problem<R>,
     l: usize,
     q: &Matrix<R>,
     slopes: &Stack<R>,
-    signal: &mut Matrix<R>,
-    out: &mut Matrix<R>,
+    scratch: &mut Scratch<R>,
 ) {
+    let Scratch { signal, pulled, .. } = scratch;
     let edge = &problem.network.edges()[l];
-    let gate_above = problem.network.placement() == Placement::Post && l < problem.network.hidden();
-    if gate_above {
-        for ((s, &q), &slope) in signal.data_mut().iter_mut().zip(q.data()).zip(slopes.layers[l].data()) {
-            *s = slope * q;
+    let skip = edge.skip().then_some(q);
+    match problem.network.placement() {
+        Placement::Pre => kernel.transposed(edge, q, Some(&slopes.layers[l - 1]), skip, pulled),
+        Placement::Post if l < problem.network.hidden() => {
+            for ((s, &q), &slope) in signal.data_mut().iter_mut().zip(q.data()).zip(slopes.layers[l].data()) {
+                *s = slope * q;
+            }
+            kernel.transposed(edge, signal, None, skip, pulled);
         }
-        product::transposed(edge, signal, out);
-    } else {
-        product::transposed(edge, q, out);
-    }
-    if problem.network.placement() == Placement::Pre {
-        gate(&slopes.layers[l - 1], out);
-    }
-    if edge.skip() {
-        add(q, out);
+        Placement::Post => kernel.transposed(edge, q, None, skip, pulled),
     }
 }
 
 /// `out` ← J_l v. Uses `signal` as a buffer.
-pub fn push_forward<R: Real>(
+pub fn push_forward<K: Kernel<Real = R>, R: Real>(
+    kernel: &K,
     problem: &Problem<R>,
     l: usize,
     v: &Matrix<R>,
@@ -80,22 +76,23 @@ pub fn push_forward<R: Real>(
     out: &mut Matrix<R>,
 ) {
     let edge = &problem.network.edges()[l];
+    let skip = edge.skip().then_some(v);
     match problem.network.placement() {
         Placement::Pre => {
             for ((s, &v), &slope) in signal.data_mut().iter_mut().zip(v.data()).zip(slopes.layers[l - 1].data()) {
                 *s = slope * v;
             }
-            product::forward(edge, signal, out);
+            kernel.forward(edge, signal, skip, out);
         }
         Placement::Post => {
-            product::forward(edge, v, out);
+            kernel.forward(edge, v, None, out);
             if let Some(slopes) = slopes.layers.get(l) {
                 gate(slopes, out);
             }
+            if let Some(v) = skip {
+                add(v, out);
+            }
         }
-    }
-    if edge.skip() {
-        add(v, out);
     }
 }
 

@@ -1,0 +1,279 @@
+//! One inference step of a whole block in one pass over its layers.
+//!
+//! From the front down to the readout: the credit q_{l+1} of the layer above, then at once the
+//! step of z_l, which needs q_l and q_{l+1} alone. Layer l + 1 is still unmoved when its credit is
+//! taken, so every layer reads the old state, as in the two sweeps (Jacobi); W_{l+1} is read twice
+//! while it is in cache, and each activity once. What the sweeps do elementwise happens in the
+//! epilogues of the two products, in the same order of operations, so the bits are the same.
+//!
+//! Layers below the front hold z = f(z) and λ = 0 exactly: their residual, credit and gradient
+//! are zeros, and they are left out. The front moves one layer per step (MATHS.md §5: the first
+//! step moves only z_{L-1}).
+#![allow(unsafe_code)]
+
+use super::{
+    Simd,
+    elementwise::{Steps, descended},
+    phi::{Phi, PhiJob},
+    product::{Epilogue, Left, Store, product},
+    vector::{Job, Vector},
+};
+use crate::{
+    backend::Problem,
+    network::{Edge, Placement},
+    stack::{LANES, Matrix},
+    state::State,
+};
+use std::{marker::PhantomData, ptr::null};
+
+/// The arguments of [`Backend::cycle`](crate::backend::Backend::cycle).
+pub struct Cycle<'a> {
+    pub kernel: Simd,
+    pub problem: &'a Problem<'a, f32>,
+    pub state: &'a mut State<f32>,
+    pub dual_step: &'a [f32],
+    pub eta: f32,
+}
+
+/// Columns of the blocks that [`Backend::block_samples`](crate::backend::Backend::block_samples)
+/// asks for; the last of a minibatch may have half.
+pub const FULL: usize = 2 * LANES;
+
+impl PhiJob for Cycle<'_> {
+    fn run<P: Phi>(self) {
+        let (kernel, phi) = (self.kernel, PhantomData);
+        match (self.problem.network.placement(), self.state.output.cols()) {
+            (Placement::Pre, LANES) => kernel.run(Pass::<P, false, LANES> { cycle: self, phi }),
+            (Placement::Pre, _) => kernel.run(Pass::<P, false, FULL> { cycle: self, phi }),
+            (Placement::Post, LANES) => kernel.run(Pass::<P, true, LANES> { cycle: self, phi }),
+            (Placement::Post, _) => kernel.run(Pass::<P, true, FULL> { cycle: self, phi }),
+        }
+    }
+}
+
+struct Pass<'a, P, const POST: bool, const COLS: usize> {
+    cycle: Cycle<'a>,
+    phi: PhantomData<P>,
+}
+
+impl<P: Phi, const POST: bool, const COLS: usize> Job for Pass<'_, P, POST, COLS> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector, const TALL: usize, const WIDE: usize>(self) {
+        // SAFETY: passed on from the caller.
+        unsafe { pass::<V, P, POST, COLS, TALL, WIDE>(self.cycle) }
+    }
+}
+
+#[inline(always)]
+unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TALL: usize, const WIDE: usize>(
+    cycle: Cycle<'_>,
+) {
+    let Cycle { problem, state, dual_step, eta, .. } = cycle;
+    let (network, block) = (problem.network, problem.block);
+    let hidden = network.hidden();
+    check(problem, state, dual_step, COLS);
+    let State { activities, duals, credit, output, scratch, front, work, .. } = state;
+    let lowest = front.saturating_sub(1);
+    let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
+    let signal = start(&mut scratch.signal);
+    let [mut here, mut above] = scratch.rolling.each_mut().map(Rolling::new);
+
+    // SAFETY: `check` compared every shape with the network's, so that every pointer below is to
+    // a whole layer of `cols` columns; the scratch buffers are at least as large as any layer.
+    unsafe {
+        let layer = |l: usize| start(&mut *z.add(l));
+        if *front > 0 {
+            std::slice::from_raw_parts_mut(here.q, network.edges()[lowest].rows() * COLS).fill(0.0);
+        } else {
+            let steps = Steps::<V>::new(dual_step[0], problem.rho[0]);
+            let (z, lambda) = (layer(0), start(&mut duals.layers[0]));
+            let drive = block.drive.data();
+            let mut at = 0;
+            while at < drive.len() {
+                let c = V::load(z.add(at)).sub(V::load(drive.as_ptr().add(at)));
+                steps.credit(c, lambda.add(at)).store(here.q.add(at));
+                at += V::LANES;
+            }
+        }
+        if !POST {
+            activate::<V, P>(layer(lowest), network.edges()[lowest].rows() * COLS, here);
+        }
+        for l in lowest..hidden {
+            let edge = &network.edges()[l + 1];
+            let (skip, scale, z) = (edge.skip(), V::splat(edge.scale()), layer(l));
+            let rates = if POST { z } else { here.rates };
+            let pulled = if l + 1 < hidden {
+                let mut take = Credit::<V, P, POST, COLS> {
+                    scale,
+                    steps: Steps::new(dual_step[l + 1], problem.rho[l + 1]),
+                    skip,
+                    below: z,
+                    z: layer(l + 1),
+                    lambda: start(&mut duals.layers[l + 1]),
+                    above,
+                    signal,
+                    phi: PhantomData,
+                };
+                product::<V, _, false, TALL, WIDE>(Left::of(edge), rates, COLS, &mut take);
+                if POST { signal } else { above.q }
+            } else {
+                let mut take = Store { scale, gate: null(), skip: null(), out: start(output), cols: COLS };
+                product::<V, _, false, TALL, WIDE>(Left::of(edge), rates, COLS, &mut take);
+                let error = &mut credit.layers[hidden];
+                problem.loss.output_credit(output, &block.target, block.samples, error);
+                start(error)
+            };
+            let minus_eta = V::splat(-eta);
+            let mut take =
+                Pull::<V, P, POST, COLS> { scale, minus_eta, skip, here, q_above: above.q, z, phi: PhantomData };
+            product::<V, _, true, TALL, WIDE>(Left::of(edge), pulled, COLS, &mut take);
+            for _ in 0..2 {
+                work.count(edge.rows(), edge.cols(), block.samples);
+            }
+            std::mem::swap(&mut here, &mut above);
+        }
+    }
+    *front = lowest;
+}
+
+fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
+    matrix.data_mut().as_mut_ptr()
+}
+
+/// Panics unless state, block and steps have the network's shape.
+fn check(problem: &Problem<f32>, state: &State<f32>, dual_step: &[f32], cols: usize) {
+    let network = problem.network;
+    let fits = |m: &Matrix<f32>, edge: &Edge<f32>| m.rows() == edge.rows() && m.cols() == cols;
+    let (hidden, widest) = (network.hidden(), state.scratch.signal.rows());
+    assert!(
+        [dual_step.len(), problem.rho.len(), state.activities.layers.len(), state.duals.layers.len()] == [hidden; 4]
+    );
+    assert!(state.credit.layers.len() == hidden + 1 && state.front <= hidden);
+    let layers = state.activities.layers.iter().zip(&state.duals.layers);
+    for (edge, (z, lambda)) in network.edges().iter().zip(layers) {
+        assert!(fits(z, edge) && fits(lambda, edge) && edge.rows() <= widest);
+    }
+    let (first, readout) = (&network.edges()[0], &network.edges()[hidden]);
+    assert!(fits(&problem.block.drive, first));
+    assert!([&state.output, &state.credit.layers[hidden], &problem.block.target].iter().all(|m| fits(m, readout)));
+    let scratch = &state.scratch;
+    let rolling = scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+    assert!(rolling.chain([&scratch.signal]).all(|b| b.rows() == widest && b.cols() == cols));
+}
+
+/// What the pass needs to know of one layer, and keeps for two layers at a time.
+#[derive(Clone, Copy)]
+struct Rolling {
+    q: *mut f32,
+    /// φ(z), in `pre` placement.
+    rates: *mut f32,
+    /// φ'(z), in `pre` placement, where it is not taken afresh.
+    slopes: *mut f32,
+}
+
+impl Rolling {
+    fn new(buffers: &mut crate::state::Rolling<f32>) -> Self {
+        Rolling { q: start(&mut buffers.credit), rates: start(&mut buffers.rates), slopes: start(&mut buffers.slopes) }
+    }
+
+    /// Takes in the rates and slopes of `z` at `at`.
+    #[inline(always)]
+    unsafe fn activate<V: Vector, P: Phi>(&self, z: V, at: usize) {
+        // SAFETY: the caller vouches for the buffers at `at`.
+        unsafe {
+            let (rate, slope) = P::both(z);
+            rate.store(self.rates.add(at));
+            if !P::CHEAP_SLOPE {
+                slope.store(self.slopes.add(at));
+            }
+        }
+    }
+}
+
+/// Takes in the rates and slopes of a whole layer.
+#[inline(always)]
+unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: Rolling) {
+    // SAFETY: the caller vouches for `count` numbers at each pointer.
+    unsafe {
+        let mut at = 0;
+        while at < count {
+            layer.activate::<V, P>(V::load(z.add(at)), at);
+            at += V::LANES;
+        }
+    }
+}
+
+/// Turns sums W φ(z_l) (`post`: W z_l) into the credit of layer l + 1.
+struct Credit<V, P, const POST: bool, const COLS: usize> {
+    scale: V,
+    steps: Steps<V>,
+    skip: bool,
+    /// z_l.
+    below: *const f32,
+    /// z_{l+1}.
+    z: *const f32,
+    lambda: *mut f32,
+    /// Receives q, rates and slopes of layer l + 1.
+    above: Rolling,
+    /// φ'(u) ⊙ q, in `post` placement.
+    signal: *mut f32,
+    phi: PhantomData<P>,
+}
+
+impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Credit<V, P, POST, COLS> {
+    #[inline(always)]
+    unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
+        let at = row * COLS + col;
+        // SAFETY: all pointers are to layers of the product's shape.
+        unsafe {
+            let below = self.below.add(at);
+            let (f, slope) = if POST {
+                let (value, slope) = P::both(sum.mul(self.scale));
+                (if self.skip { value.add(V::load(below)) } else { value }, slope)
+            } else if self.skip {
+                (sum.mul_add(self.scale, V::load(below)), sum)
+            } else {
+                (sum.mul(self.scale), sum)
+            };
+            let z = V::load(self.z.add(at));
+            let q = self.steps.credit(z.sub(f), self.lambda.add(at));
+            q.store(self.above.q.add(at));
+            if POST {
+                slope.mul(q).store(self.signal.add(at));
+            } else {
+                self.above.activate::<V, P>(z, at);
+            }
+        }
+    }
+}
+
+/// Turns sums Wᵀ q_{l+1} into the step of z_l.
+struct Pull<V, P, const POST: bool, const COLS: usize> {
+    scale: V,
+    minus_eta: V,
+    skip: bool,
+    here: Rolling,
+    q_above: *const f32,
+    z: *mut f32,
+    phi: PhantomData<P>,
+}
+
+impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Pull<V, P, POST, COLS> {
+    #[inline(always)]
+    unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
+        let at = row * COLS + col;
+        // SAFETY: all pointers are to layers of the product's shape.
+        unsafe {
+            let z = V::load(self.z.add(at));
+            let mut scale = self.scale;
+            if !POST {
+                let slope = if P::CHEAP_SLOPE { P::both(z).1 } else { V::load(self.here.slopes.add(at)) };
+                scale = scale.mul(slope);
+            }
+            let pulled = if self.skip { sum.mul_add(scale, V::load(self.q_above.add(at))) } else { sum.mul(scale) };
+            descended(self.minus_eta, V::load(self.here.q.add(at)), pulled, z).store(self.z.add(at));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The elementwise equations on vectors, one definition for sweeps and cycles.
+#![allow(unsafe_code)]
+
+use super::vector::{Job, Vector};
+use crate::stack::LANES;
+
+/// α and ρ of one layer.
+#[derive(Clone, Copy)]
+pub struct Steps<V> {
+    alpha: V,
+    rho: V,
+}
+
+impl<V: Vector> Steps<V> {
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    pub unsafe fn new(alpha: f32, rho: f32) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Steps { alpha: V::splat(alpha), rho: V::splat(rho) } }
+    }
+
+    /// λ += αc; returns q = λ + ρc.
+    ///
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    pub unsafe fn credit(&self, c: V, lambda: *mut f32) -> V {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let dual = self.alpha.mul_add(c, V::load(lambda));
+            dual.store(lambda);
+            self.rho.mul_add(c, dual)
+        }
+    }
+}
+
+/// z − η (q − pulled), with `minus_eta` = −η.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+pub unsafe fn descended<V: Vector>(minus_eta: V, q: V, pulled: V, z: V) -> V {
+    // SAFETY: passed on from the caller.
+    unsafe { minus_eta.mul_add(q.sub(pulled), z) }
+}
+
+/// With c = z − f: `duals += alpha · c`, then `f ← duals + rho · c`.
+pub struct Credit<'a> {
+    pub alpha: f32,
+    pub rho: f32,
+    pub z: &'a [f32],
+    pub f: &'a mut [f32],
+    pub duals: &'a mut [f32],
+}
+
+impl Job for Credit<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector, const TALL: usize, const WIDE: usize>(self) {
+        let count = self.z.len();
+        assert!(count.is_multiple_of(LANES) && self.f.len() == count && self.duals.len() == count);
+        // SAFETY: all slices hold `count` numbers, a multiple of every register's lanes.
+        unsafe {
+            let steps = Steps::<V>::new(self.alpha, self.rho);
+            for at in (0..count).step_by(V::LANES) {
+                let f = self.f.as_mut_ptr().add(at);
+                let c = V::load(self.z.as_ptr().add(at)).sub(V::load(f));
+                steps.credit(c, self.duals.as_mut_ptr().add(at)).store(f);
+            }
+        }
+    }
+}
+
+/// `z -= eta · (q − pulled)`.
+pub struct Descend<'a> {
+    pub eta: f32,
+    pub q: &'a [f32],
+    pub pulled: &'a [f32],
+    pub z: &'a mut [f32],
+}
+
+impl Job for Descend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector, const TALL: usize, const WIDE: usize>(self) {
+        let count = self.z.len();
+        assert!(count.is_multiple_of(LANES) && self.q.len() == count && self.pulled.len() >= count);
+        // SAFETY: all slices hold `count` numbers, a multiple of every register's lanes.
+        unsafe {
+            let minus_eta = V::splat(-self.eta);
+            for at in (0..count).step_by(V::LANES) {
+                let (q, pulled) = (V::load(self.q.as_ptr().add(at)), V::load(self.pulled.as_ptr().add(at)));
+                let z = self.z.as_mut_ptr().add(at);
+                descended(minus_eta, q, pulled, V::load(z)).store(z);
+            }
+        }
+    }
+}

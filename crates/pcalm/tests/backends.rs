@@ -1,0 +1,216 @@
+//! The fast backend held to the reference in f64, and its fused pass to its own sweeps.
+
+mod common;
+
+use common::{Data, network, numbers, relative};
+use pcalm::{
+    activation::ACTIVATIONS,
+    backend::{Backend, Cpu, Reference, cpu::InstructionSet},
+    gradient::Gradient,
+    infer::infer,
+    lagrangian::Lagrangian,
+    loss::Loss,
+    minibatch::{Batch, Minibatch},
+    network::{Network, Placement},
+    real::Real,
+    rule::{self, RuleSettings},
+    stack::Stack,
+    state::{Block, State},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Every instruction set this machine has.
+fn backends() -> impl Iterator<Item = Cpu> {
+    InstructionSet::ALL.iter().filter_map(|&set| Cpu::with(set))
+}
+
+/// A block of samples of `network` with its drive, and an empty state.
+fn block<B: Backend>(backend: &B, network: &Network<B::Real>, data: &Data) -> (Block<B::Real>, State<B::Real>) {
+    let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
+    let (mut block, mut state) = (Block::zeros(network, data.samples), State::zeros(network, data.samples));
+    block.input.load(&cast(&data.x));
+    block.target.load(&cast(&data.y));
+    backend.drive(network, &mut block, &mut state);
+    (block, state)
+}
+
+/// Some shapes: narrow, wide, uneven, no multiple of any tile; and sample counts around a block.
+const SHAPES: &[(&[usize], usize)] = &[
+    (&[3, 1, 2], 1),
+    (&[5, 8, 8, 8, 8, 3], 16),
+    (&[7, 13, 13, 13, 2], 17),
+    (&[20, 33, 33, 9, 9, 9, 10], 32),
+    (&[4, 32, 32, 32, 32, 10], 31),
+    (&[4, 70, 70, 70, 5], 32),
+];
+
+fn bits(stack: &Stack<f32>) -> Vec<u32> {
+    stack.layers.iter().flat_map(|m| m.data().iter().map(|v| v.to_bits())).collect()
+}
+
+/// Runs one rule from the forward pass and returns z, λ, q and the weight gradients.
+fn outcome<B: Backend + Clone>(
+    backend: B,
+    network: &Network<B::Real>,
+    data: &Data,
+    loss: Loss,
+    rule: &str,
+    settings: &RuleSettings,
+) -> Vec<Vec<f64>> {
+    let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
+    let (x, y) = (cast(&data.x), cast(&data.y));
+    let rho = vec![B::Real::of(settings.rho[0]); network.hidden()];
+    let mut minibatch = Minibatch::new(backend, loss, rho);
+    minibatch.load(network, &Batch::new(&x, &y, data.samples).unwrap()).unwrap();
+    minibatch.infer(network, rule::build::<B>(rule, settings).unwrap().as_ref()).unwrap();
+    let mut gradient = Gradient::zeros(network);
+    minibatch.weight_gradient(network, &mut gradient);
+    let wide = |values: Vec<B::Real>| -> Vec<f64> { values.iter().map(|v| v.wide()).collect() };
+    let mut all = Vec::new();
+    for l in 0..network.hidden() {
+        all.push(wide(minibatch.unload(l, |s| s.activities())));
+        all.push(wide(minibatch.unload(l, |s| s.duals())));
+        all.push(wide(minibatch.unload(l, |s| s.credit())));
+    }
+    all.push(wide(minibatch.output()));
+    all.extend(gradient.edges.into_iter().map(wide));
+    all
+}
+
+#[test]
+fn every_instruction_set_agrees_with_the_reference_in_f64() {
+    for (s, &(widths, samples)) in SHAPES.iter().enumerate() {
+        for &placement in Placement::ALL {
+            for (a, &phi) in ACTIVATIONS.iter().enumerate() {
+                let loss = Loss::ALL[(s + a) % 2];
+                let exact = network(widths, a % 3 != 0, phi, placement, (10 * s + a) as u64);
+                let rounded = exact.cast::<f32>();
+                let data = Data::new(&exact, samples, loss, 5);
+                let settings = common::settings(&exact, 9, 0.15);
+                for rule in ["bp", "pc", "pc-alm"] {
+                    let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings);
+                    for cpu in backends() {
+                        let found = outcome(cpu.clone(), &rounded, &data, loss, rule, &settings);
+                        // Whole outcome against whole outcome: near-zero parts, such as credit
+                        // the wave has hardly reached, are differences of numbers near 1 and carry
+                        // their rounding error, some 10⁻⁷ times a few tens of operations.
+                        let (found, wanted) = (found.concat(), wanted.concat());
+                        let error = relative(&found, &wanted);
+                        let set = cpu.instruction_set();
+                        assert!(error < 3e-6, "{set:?} {rule} {phi:?} {placement:?} {widths:?}: {error:e}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One cycle from a random (z, λ), fused and as two sweeps.
+#[test]
+fn a_fused_cycle_leaves_the_same_bits_as_the_two_sweeps() {
+    for cpu in backends() {
+        for (s, &(widths, samples)) in SHAPES.iter().enumerate() {
+            for &placement in Placement::ALL {
+                for (a, &phi) in ACTIVATIONS.iter().enumerate() {
+                    let exact = network(widths, (a + s) % 2 == 0, phi, placement, (10 * s + a) as u64);
+                    let net = exact.cast::<f32>();
+                    let data = Data::new(&exact, samples, Loss::ALL[a % 2], 6);
+                    let (block, mut state) = block(&cpu, &net, &data);
+                    let rho: Vec<f32> = (0..net.hidden()).map(|l| 0.5 + 0.1 * l as f32).collect();
+                    let steps: Vec<f32> = (0..net.hidden()).map(|l| 0.9 - 0.05 * l as f32).collect();
+                    let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::ALL[a % 2]).unwrap();
+                    lagrangian.forward(&mut state);
+                    let mut rng = ChaCha8Rng::seed_from_u64(s as u64);
+                    for layer in &mut state.activities_mut().layers {
+                        layer.data_mut().fill_with(|| rng.random::<f32>() - 0.5);
+                    }
+                    for layer in &mut state.duals_mut().layers {
+                        layer.data_mut().fill_with(|| rng.random::<f32>() - 0.5);
+                    }
+                    let mut swept = state.clone();
+                    for _ in 0..3 {
+                        lagrangian.cycle(&mut state, &steps, 0.2);
+                        lagrangian.credit_sweep(&mut swept, &steps);
+                        lagrangian.activity_sweep(&mut swept, 0.2);
+                    }
+                    let place = format!("{:?} {widths:?} {placement:?} {phi:?}", cpu.instruction_set());
+                    assert_eq!(bits(state.activities()), bits(swept.activities()), "z, {place}");
+                    assert_eq!(bits(state.duals()), bits(swept.duals()), "λ, {place}");
+                    assert_eq!(state.output(), swept.output(), "output, {place}");
+                }
+            }
+        }
+    }
+}
+
+/// From the forward pass the fused cycle leaves out the layers the credit has not reached. The two
+/// sweeps leave nothing out.
+#[test]
+fn leaving_out_unreached_layers_changes_no_bit_and_saves_the_counted_work() {
+    let widths = [6, 12, 12, 12, 12, 12, 12, 4];
+    for cpu in backends() {
+        for &phi in ACTIVATIONS {
+            for &placement in Placement::ALL {
+                let exact = network(&widths, true, phi, placement, 3);
+                let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 20, Loss::SquaredError, 4));
+                let (block, mut state) = block(&cpu, &net, &data);
+                let hidden = net.hidden();
+                let (rho, steps) = (vec![1.0; hidden], vec![1.0; hidden]);
+                let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::SquaredError).unwrap();
+                lagrangian.forward(&mut state);
+                let mut swept = state.clone();
+                for step in 1..=hidden + 3 {
+                    let before = state.work();
+                    lagrangian.cycle(&mut state, &steps, 0.2);
+                    lagrangian.credit_sweep(&mut swept, &steps);
+                    lagrangian.activity_sweep(&mut swept, 0.2);
+                    assert_eq!(bits(state.activities()), bits(swept.activities()), "{phi:?}, step {step}");
+                    assert_eq!(bits(state.duals()), bits(swept.duals()), "{phi:?}, step {step}");
+                    // Step t reaches t layers: two products on each edge above one of them.
+                    let products = state.work().sample_products - before.sample_products;
+                    assert_eq!(products, (20 * 2 * step.min(hidden)) as u64);
+                }
+            }
+        }
+    }
+}
+
+/// The same rules on larger blocks than the backend cuts itself, where nothing is fused.
+#[test]
+fn a_block_of_any_size_gives_every_sample_the_same_bits() {
+    let exact = network(&[6, 12, 12, 12, 4], true, ACTIVATIONS[1], Placement::Pre, 3);
+    let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 50, Loss::SquaredError, 4));
+    let settings = common::settings(&exact, 6, 0.2);
+    for cpu in backends() {
+        let (big, mut state) = block(&cpu, &net, &data);
+        let rho = vec![1.0; net.hidden()];
+        let lagrangian = Lagrangian::new(&cpu, &net, &big, &rho, Loss::SquaredError).unwrap();
+        let alm = rule::build::<Cpu>("pc-alm", &settings).unwrap();
+        infer(alm.as_ref(), &lagrangian, &mut state, &mut ());
+        let mut whole = Vec::new();
+        state.activities().layers[0].unload(50, &mut whole);
+        let cut = outcome(cpu, &net, &data, Loss::SquaredError, "pc-alm", &settings);
+        let whole: Vec<f64> = whole.into_iter().map(f64::from).collect();
+        assert_eq!(whole, cut[0]);
+    }
+}
+
+#[test]
+fn an_edit_of_the_state_is_seen_in_every_layer() {
+    let exact = network(&[3, 4, 4, 4, 2], true, ACTIVATIONS[0], Placement::Pre, 1);
+    let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 3, Loss::SquaredError, 2));
+    let cpu = Cpu::new();
+    let (block, mut state) = block(&cpu, &net, &data);
+    let (rho, steps) = (vec![1.0; 3], vec![1.0; 3]);
+    let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::SquaredError).unwrap();
+    lagrangian.forward(&mut state);
+    let values = numbers(4, 8);
+    let first = &mut state.activities_mut().layers[0];
+    for (i, value) in values.iter().enumerate() {
+        let at = i * first.cols();
+        first.data_mut()[at] += *value as f32;
+    }
+    lagrangian.cycle(&mut state, &steps, 0.1);
+    assert!(state.duals().layers[0].norm_squared(3) > 0.0);
+}

@@ -42,9 +42,9 @@ pub fn network(
 }
 
 /// A batch of inputs and targets for `network`; targets sum to 1 for the cross-entropy.
-pub struct Data {
-    pub x: Vec<f64>,
-    pub y: Vec<f64>,
+pub struct Data<R = f64> {
+    pub x: Vec<R>,
+    pub y: Vec<R>,
     pub samples: usize,
 }
 
@@ -61,7 +61,15 @@ impl Data {
         Data { x, y, samples }
     }
 
-    pub fn batch(&self) -> Batch<'_, f64> {
+    /// The same numbers rounded to another type.
+    pub fn cast<R: Real>(&self) -> Data<R> {
+        let round = |values: &[f64]| values.iter().map(|&v| R::of(v)).collect();
+        Data { x: round(&self.x), y: round(&self.y), samples: self.samples }
+    }
+}
+
+impl<R: Real> Data<R> {
+    pub fn batch(&self) -> Batch<'_, R> {
         Batch::new(&self.x, &self.y, self.samples).unwrap()
     }
 }
@@ -87,22 +95,28 @@ impl<R: Real> Run<R> {
 }
 
 /// Runs the rule called `name` on `data`.
-pub fn run(name: &str, network: &Network<f64>, data: &Data, loss: Loss, settings: &RuleSettings) -> Run<f64> {
+pub fn run<R: Real>(name: &str, network: &Network<R>, data: &Data<R>, loss: Loss, settings: &RuleSettings) -> Run<R> {
     let rule = rule::build(name, settings).unwrap();
     run_rule(rule.as_ref(), network, data, loss, settings)
 }
 
-/// Runs a rule object on `data`.
-pub fn run_rule(
-    rule: &dyn rule::Rule<Reference<f64>>,
-    network: &Network<f64>,
-    data: &Data,
-    loss: Loss,
-    settings: &RuleSettings,
-) -> Run<f64> {
-    let rho = penalties(&settings.rho, network.hidden()).unwrap();
+/// `data` loaded for `network`, with the penalties ρ given.
+pub fn minibatch<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, rho: &[f64]) -> Minibatch<Reference<R>> {
+    let rho = penalties(rho, network.hidden()).unwrap();
     let mut minibatch = Minibatch::new(Reference::new(), loss, rho);
     minibatch.load(network, &data.batch()).unwrap();
+    minibatch
+}
+
+/// Runs a rule object on `data`.
+pub fn run_rule<R: Real>(
+    rule: &dyn rule::Rule<Reference<R>>,
+    network: &Network<R>,
+    data: &Data<R>,
+    loss: Loss,
+    settings: &RuleSettings,
+) -> Run<R> {
+    let mut minibatch = minibatch(network, data, loss, &settings.rho);
     let report = minibatch.infer(network, rule).unwrap();
     let mut gradient = Gradient::zeros(network);
     minibatch.weight_gradient(network, &mut gradient);
@@ -110,7 +124,7 @@ pub fn run_rule(
 }
 
 /// Settings with this budget for `network`; the rest as in the docs' defaults.
-pub fn settings(network: &Network<f64>, budget: usize, eta: f64) -> RuleSettings {
+pub fn settings<R: Real>(network: &Network<R>, budget: usize, eta: f64) -> RuleSettings {
     RuleSettings { hidden: network.hidden(), budget, eta, ..RuleSettings::default() }
 }
 

@@ -83,7 +83,8 @@ fn power_iteration<B: Backend>(
         let settled = change.into_iter().all(|c| c <= tolerance);
         eigenvalues = found;
         if settled || iteration == limit {
-            return (eigenvalues.into_iter().fold(0.0, nan_max), iteration);
+            let shift = operator.shift.wide();
+            return (eigenvalues.into_iter().map(|e| e - shift).fold(0.0, nan_max), iteration);
         }
         std::mem::swap(&mut v, &mut product);
         normalise(&mut v, samples);
@@ -96,6 +97,10 @@ struct Operator<R> {
     energy: bool,
     /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
     diagonal: Matrix<R>,
+    /// Added to every eigenvalue. Only the φ'' term can make H indefinite, and where it is large
+    /// power iteration would find the most negative eigenvalue; shifted by its lowest entry,
+    /// no eigenvalue is negative and the largest wins.
+    shift: R,
     /// C v and J_L v of the direction at hand.
     image: Stack<R>,
 }
@@ -116,10 +121,11 @@ impl<R: Real> Operator<R> {
                 *d = -readout.scale() * problem.network.activation().curvature(z.at(unit, s)) * back;
             }
         }
-        Operator { energy, diagonal, image: state.credit.clone() }
+        let lowest = diagonal.data().iter().fold(R::zero(), |m, &d| m.min(d));
+        Operator { energy, diagonal, shift: -lowest, image: state.credit.clone() }
     }
 
-    /// `product ← H v` (or CᵀC v).
+    /// `product ← (H + shift) v` (or CᵀC v).
     fn apply<B: Backend<Real = R>>(
         &mut self,
         lagrangian: &Lagrangian<B>,
@@ -147,6 +153,13 @@ impl<R: Real> Operator<R> {
         if let (Some(last), Some(v)) = (product.layers.last_mut(), v.layers.last()) {
             for ((p, &d), &v) in last.data_mut().iter_mut().zip(self.diagonal.data()).zip(v.data()) {
                 *p += d * v;
+            }
+        }
+        if self.shift > R::zero() {
+            for (product, v) in product.layers.iter_mut().zip(&v.layers) {
+                for (p, &v) in product.data_mut().iter_mut().zip(v.data()) {
+                    *p += self.shift * v;
+                }
             }
         }
     }

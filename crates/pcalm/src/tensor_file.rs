@@ -93,7 +93,7 @@ impl<R: Real> TensorFile<R> {
 /// The error with the file's path in front of what is wrong in it.
 pub(crate) fn named(path: &Path, error: Error) -> Error {
     match error {
-        Error::File(what) | Error::Network(what) => Error::File(format!("{}: {what}", path.display())),
+        Error::File(what) => Error::File(format!("{}: {what}", path.display())),
         other => other,
     }
 }

@@ -29,10 +29,11 @@ impl<R: Real> NetworkFile<R> {
     /// # Errors
     /// If a tensor or metadata entry is missing, malformed or does not fit the others.
     pub fn from_tensors(file: &TensorFile<R>) -> Result<Self, Error> {
-        let depth = (1..).take_while(|l| file.tensors.contains_key(&format!("w.{l}"))).count();
-        if depth == 0 {
-            file.matrix("w.1")?;
-        }
+        file.matrix("w.1")?;
+        // The highest number rather than the first gap: a missing matrix must be named, not
+        // quietly leave a shallower network.
+        let number = |name: &String| name.strip_prefix("w.")?.parse::<usize>().ok();
+        let depth = file.tensors.keys().filter_map(number).max().unwrap_or(1);
         let activation = file.metadata.get("activation").ok_or_else(|| {
             let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
             Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))
@@ -52,13 +53,11 @@ impl<R: Real> NetworkFile<R> {
                 let (rows, cols, values) = file.matrix(&format!("w.{}", l + 1))?;
                 let scale = scales.as_ref().map_or(1.0, |s| s[l]);
                 let skip = skips.as_ref().is_some_and(|s| s[l]);
-                Edge::new(values.to_vec(), rows, cols, R::of(scale), skip).map_err(|e| match e {
-                    Error::Network(what) => Error::Network(format!("w.{}: {what}", l + 1)),
-                    other => other,
-                })
+                Edge::new(values.to_vec(), rows, cols, R::of(scale), skip)
+                    .map_err(|e| misfit(e, &format!("w.{}: ", l + 1)))
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let network = Network::new(edges, activation, placement.unwrap_or_default())?;
+        let network = Network::new(edges, activation, placement.unwrap_or_default()).map_err(|e| misfit(e, ""))?;
         Ok(NetworkFile { network, loss: loss.unwrap_or_default() })
     }
 
@@ -97,6 +96,14 @@ impl<R: Real> NetworkFile<R> {
         let mut file = TensorFile::default();
         self.write_into(&mut file);
         file.to_bytes()
+    }
+}
+
+/// A network that cannot be, as what it is here: a file that cannot be used.
+fn misfit(error: Error, place: &str) -> Error {
+    match error {
+        Error::Network(what) => Error::File(format!("{place}{what}")),
+        other => other,
     }
 }
 

@@ -110,8 +110,8 @@ fn attempt<B: Backend>(
 
 /// The first layer whose activities are not finite or have exploded, if any.
 fn divergence<R: Real>(rule: &str, step: usize, initial_norm: f64, state: &State<R>) -> Option<Divergence> {
-    // Not `f64::max`, which would drop a NaN forward pass; every comparison with NaN fails below.
-    let limit = if initial_norm < 1.0 { EXPLOSION } else { initial_norm * EXPLOSION };
+    // A forward pass that is not finite sets no limit: the layers that are finite in it are healthy.
+    let limit = if initial_norm.is_finite() { EXPLOSION * initial_norm.max(1.0) } else { f64::INFINITY };
     state.activities.layers.iter().enumerate().find_map(|(l, z)| {
         let norm = z.max_abs().wide();
         let healthy = norm <= limit && norm.is_finite();

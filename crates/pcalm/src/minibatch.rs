@@ -10,7 +10,7 @@ use crate::{
     infer::{Stop, infer},
     lagrangian::{Energies, Lagrangian},
     loss::Loss,
-    network::Network,
+    network::{Edge, Network, Placement},
     real::Real,
     rule::Rule,
     stack::{LANES, Matrix, Stack},
@@ -168,7 +168,7 @@ impl<B: Backend> Minibatch<B> {
         self.slots.truncate(counts.len());
         for (i, &count) in counts.iter().enumerate() {
             match self.slots.get_mut(i) {
-                Some(slot) if slot.block.input.cols() == count.next_multiple_of(LANES) => slot.block.samples = count,
+                Some(slot) if slot.fits(network, count) => slot.block.samples = count,
                 Some(slot) => *slot = Slot::zeros(network, count),
                 None => self.slots.push(Slot::zeros(network, count)),
             }
@@ -310,5 +310,15 @@ impl<B: Backend> Minibatch<B> {
 impl<R: Real> Slot<R> {
     fn zeros(network: &Network<R>, samples: usize) -> Self {
         Slot { block: Block::zeros(network, samples), state: State::zeros(network, samples) }
+    }
+
+    /// Whether the buffers have the shapes [`zeros`](Self::zeros) would give them.
+    fn fits(&self, network: &Network<R>, samples: usize) -> bool {
+        let block = &self.block;
+        let post = network.placement() == Placement::Post;
+        block.input.cols() == samples.next_multiple_of(LANES)
+            && block.input.rows() == network.inputs()
+            && (block.drive_slopes.rows() > 0) == post
+            && self.state.credit.layers.iter().map(Matrix::rows).eq(network.edges().iter().map(Edge::rows))
     }
 }

@@ -1,14 +1,17 @@
-//! What results must not depend on: the other samples of a batch, and the number of threads.
+//! What results must not depend on: the other samples of a batch, the number of threads, and what the
+//! buffers were used for before.
 
 mod common;
 
 use common::{Data, bits, for_each_kind, network, run, settings};
 use pcalm::{
     activation::Activation,
+    backend::Reference,
     loss::Loss,
+    minibatch::Minibatch,
     network::{Network, Placement},
     real::Real,
-    rule::RuleSettings,
+    rule::{self, RuleSettings},
 };
 
 const WIDTHS: &[usize] = &[3, 4, 4, 2, 3];
@@ -94,6 +97,25 @@ fn any_number_of_threads_gives_the_same_bits() {
         let one = with_threads(1);
         for count in [2, 3] {
             assert!(with_threads(count) == one, "{rule} on {count} threads");
+        }
+    }
+}
+
+#[test]
+fn a_minibatch_serves_networks_of_different_shapes_one_after_another() {
+    let mut reused = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0; 3]);
+    for (i, widths) in [&[3, 4, 4, 4, 2][..], &[3, 6, 5, 7, 2], &[5, 3, 4, 2, 1]].into_iter().enumerate() {
+        for &placement in Placement::ALL {
+            let network = network(widths, false, Activation::Tanh, placement, i as u64);
+            let data = Data::new(&network, 3, Loss::SquaredError, 1);
+            let settings = settings(&network, 5, 0.2);
+            reused.load(&network, &data.batch()).unwrap();
+            reused.infer(&network, rule::build("pc-alm", &settings).unwrap().as_ref()).unwrap();
+            let fresh = run("pc-alm", &network, &data, Loss::SquaredError, &settings);
+            for l in 0..network.hidden() {
+                let found = reused.unload(l, |s| &s.activities);
+                assert_eq!(bits(&found), bits(&fresh.z(l)), "{widths:?} {}", placement.name());
+            }
         }
     }
 }

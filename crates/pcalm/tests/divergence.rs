@@ -1,0 +1,188 @@
+//! When inference stops: divergence at the first bad step, tolerance, budget, observer.
+
+mod common;
+
+use common::{Data, bits, minibatch, network, run, settings};
+use pcalm::{
+    Error,
+    activation::Activation,
+    backend::Reference,
+    error::Divergence,
+    infer::{EXPLOSION, Stop, infer},
+    loss::Loss,
+    minibatch::Minibatch,
+    network::{Edge, Network, Placement},
+    optimizer::{Optimizer, Settings},
+    rule::{self, RuleSettings},
+    stack::Matrix,
+    state::State,
+    train::Trainer,
+};
+use std::ops::ControlFlow;
+
+const WIDTHS: &[usize] = &[3, 4, 4, 4, 2];
+const LOSS: Loss = Loss::SquaredError;
+
+fn case() -> (Network<f64>, Data) {
+    let network = network(WIDTHS, true, Activation::Identity, Placement::Pre, 1);
+    let data = Data::new(&network, 3, LOSS, 1);
+    (network, data)
+}
+
+fn divergence(stop: &Stop) -> &Divergence {
+    match stop {
+        Stop::Diverged(divergence) => divergence,
+        other => panic!("expected a divergence, got {other:?}"),
+    }
+}
+
+/// max |z| per layer at every step an observer is shown.
+fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSettings) -> Vec<Vec<f64>> {
+    let rule = rule::build::<Reference<f64>>(rule, settings).unwrap();
+    let mut minibatch = minibatch(network, data, LOSS, &settings.rho);
+    let look = minibatch.map(network, |lagrangian, state| {
+        let mut seen = Vec::new();
+        infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
+            assert_eq!(step, seen.len(), "steps are shown in order, from the forward pass");
+            let size = |m: &Matrix<f64>| m.data().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            seen.push(state.activities.layers.iter().map(size).collect());
+            ControlFlow::Continue(())
+        });
+        seen
+    });
+    look.unwrap().remove(0)
+}
+
+#[test]
+fn too_large_a_step_diverges_at_the_first_bad_step() {
+    let (network, data) = case();
+    for rule in ["pc", "pc-alm", "mm"] {
+        for eta in [1.2, 3.0, 40.0] {
+            let base = RuleSettings { inner_limit: 1, ..settings(&network, 500, eta) };
+            let what = format!("{rule} η {eta}");
+            let done = run(rule, &network, &data, LOSS, &base);
+            let found = divergence(&done.report.stop);
+            assert_eq!((&*found.rule, found.step), (rule, done.report.steps), "{what}");
+
+            let shorter = RuleSettings { budget: found.step - 1, ..base.clone() };
+            let before = run(rule, &network, &data, LOSS, &shorter);
+            assert_eq!(before.report.stop, Stop::Budget, "{what}");
+            assert!(before.gradient.edges.concat().iter().all(|g| g.is_finite()), "{what}");
+            let same = RuleSettings { budget: found.step, ..base };
+            assert_eq!(run(rule, &network, &data, LOSS, &same).report.stop, done.report.stop, "{what}");
+
+            let sizes = history(&network, &data, rule, &shorter);
+            assert_eq!(sizes.len(), found.step, "{what}: every step before was healthy");
+            let initial = sizes[0].iter().copied().fold(0.0, f64::max);
+            let limit = EXPLOSION * initial.max(1.0);
+            assert_eq!(found.initial_norm, initial, "{what}");
+            assert!(sizes.concat().iter().all(|&size| size <= limit), "{what}");
+            assert!(found.norm > limit, "{what}: {} is within {limit}", found.norm);
+
+            // The state is left at the bad step, and the layer named is the first bad one there.
+            let size = |l: usize| done.z(l).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            assert_eq!(size(found.layer - 1), found.norm, "{what}");
+            assert!((0..found.layer - 1).all(|l| size(l) <= limit), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_divergence_to_infinity_has_a_norm_that_is_not_finite() {
+    let (network, data) = case();
+    let (network, data) = (network.cast::<f32>(), data.cast::<f32>());
+    let done = run("pc", &network, &data, LOSS, &settings(&network, 40, 3e38));
+    let found = divergence(&done.report.stop);
+    assert!(found.step == 1 && found.layer == 3 && found.norm > 1e30, "{found:?}");
+    let huge = Data { y: data.y.iter().map(|y| y * 1e3).collect(), ..data };
+    let done = run("pc", &network, &huge, LOSS, &settings(&network, 40, 3e38));
+    let found = divergence(&done.report.stop);
+    assert!(found.step == 1 && found.layer == 3 && !found.norm.is_finite(), "{found:?}");
+}
+
+#[test]
+fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
+    for (weights, layer) in [([1e38f32, 1e38, 1e30], 2), ([1e30, 1e5, 1e5], 3), ([1e38, 1e38, 1e38], 2)] {
+        let plus = |w: f32| Edge::new(vec![w, -w, w, w], 2, 2, 1.0, false).unwrap();
+        let edges = weights.map(plus).into_iter().chain([plus(1.0)]).collect();
+        let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+        let data = Data { x: vec![1.0f32, 0.5], y: vec![0.0, 0.0], samples: 1 };
+        for rule in ["bp", "pc", "pc-alm", "mm"] {
+            let done = run(rule, &network, &data, LOSS, &settings(&network, 5, 0.1));
+            let found = divergence(&done.report.stop);
+            assert_eq!((found.step, found.layer, done.report.steps), (0, layer, 0), "{rule} {weights:?}");
+            assert!(!found.norm.is_finite());
+            assert!(found.to_string().contains("forward pass itself"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn a_diverged_step_of_training_leaves_the_weights_alone() {
+    let (network, data) = case();
+    let settings = settings(&network, 500, 3.0);
+    let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
+    let rule = rule::build("pc-alm", &settings).unwrap();
+    let minibatch = Minibatch::new(Reference::new(), LOSS, vec![1.0; network.hidden()]);
+    let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch);
+    let stepped = trainer.step(&data.batch(), 0.1);
+    assert!(matches!(stepped, Err(Error::Diverged(_))), "{stepped:?}");
+    let probed = trainer.probe(&data.batch());
+    assert!(matches!(probed, Err(Error::Diverged(_))), "{probed:?}");
+    assert_eq!((trainer.network(), trainer.optimizer()), (&network, &optimizer));
+}
+
+#[test]
+fn a_tolerance_stops_when_it_is_reached_and_not_before() {
+    let (network, data) = case();
+    let tolerance = 1e-7;
+    for (rule, has_duals) in [("pc", false), ("pc-alm", true), ("mm", true)] {
+        let settings = RuleSettings {
+            tolerance: Some(tolerance),
+            inner_tolerance: 1e-9,
+            inner_limit: 100_000,
+            ..settings(&network, 100_000, 0.2)
+        };
+        let mut done = run(rule, &network, &data, LOSS, &settings);
+        assert_eq!((&done.report.stop, done.report.stop.name()), (&Stop::Converged, "converged"), "{rule}");
+        assert!(done.report.steps < settings.budget, "{rule}");
+        let worst = done.minibatch.map(&network, |lagrangian, state| {
+            let (mut gradient, mut c) = (state.activities.clone(), state.activities.clone());
+            lagrangian.residuals(state, &mut c);
+            lagrangian.credit_sweep(state, &[0.0; 3]);
+            lagrangian.activity_gradient(state, &mut gradient);
+            (gradient.max_abs(), c.max_abs())
+        });
+        let (gradient, residual) = worst.unwrap()[0];
+        assert!(gradient <= tolerance && (!has_duals || residual <= tolerance), "{rule}: {gradient} {residual}");
+
+        // Eight cycles earlier, at the look before the last, there was still something to do.
+        let shorter = RuleSettings { budget: done.report.steps / 2, ..settings };
+        assert_eq!(run(rule, &network, &data, LOSS, &shorter).report.stop, Stop::Budget, "{rule}");
+    }
+}
+
+#[test]
+fn an_observer_stops_inference_where_it_asks_to() {
+    let (network, data) = case();
+    for (name, stop_at) in [("pc", 0), ("pc", 5), ("pc-alm", 5), ("pc-alm", 20)] {
+        let long = settings(&network, 50, 0.2);
+        let rule = rule::build::<Reference<f64>>(name, &long).unwrap();
+        let mut stopped = minibatch(&network, &data, LOSS, &long.rho);
+        let reports = stopped.map(&network, |lagrangian, state| {
+            infer(rule.as_ref(), lagrangian, state, &mut |step: usize, _: &State<f64>| {
+                if step == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        });
+        let report = reports.unwrap().remove(0);
+        assert_eq!((report.steps, report.stop), (stop_at, Stop::Observer), "{name}");
+        if stop_at > 0 {
+            // What it leaves is what that budget gives, credit included.
+            let budgeted = run(name, &network, &data, LOSS, &settings(&network, stop_at, 0.2));
+            for l in 0..network.hidden() {
+                assert_eq!(bits(&stopped.unload(l, |s| &s.activities)), bits(&budgeted.z(l)), "{name}");
+                assert_eq!(bits(&stopped.unload(l, |s| &s.credit)), bits(&budgeted.credit(l)), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Batches and settings outside their range are refused by name, before anything runs.
+
+mod common;
+
+use common::{Data, network, numbers};
+use pcalm::{
+    Error,
+    activation::Activation,
+    backend::Reference,
+    lagrangian::penalties,
+    loss::Loss,
+    minibatch::{Batch, Minibatch},
+    network::{Edge, Network, Placement},
+    rule::{self, Backprop, RuleSettings},
+};
+
+fn setting_of<T>(result: Result<T, Error>) -> &'static str {
+    match result {
+        Err(Error::Setting { name, .. }) => name,
+        Err(other) => panic!("expected an invalid setting, got {other}"),
+        Ok(_) => panic!("expected an invalid setting, got none"),
+    }
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_named_by_sample_and_feature() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let (mut x, y) = (numbers(12, 1), numbers(8, 2));
+        x[7] = bad;
+        let message = Batch::new(&x, &y, 4).unwrap_err().to_string();
+        assert!(message.contains("`x` of sample 2, feature 1,"), "{message}");
+        let (x, mut y) = (numbers(12, 1), numbers(8, 2));
+        y[7] = bad;
+        let error = Batch::new(&x, &y, 4).unwrap_err();
+        assert!(matches!(&error, Error::Batch(what) if what.contains("`y` of sample 3, feature 1,")), "{error}");
+    }
+}
+
+#[test]
+fn a_batch_without_whole_rows_is_refused() {
+    let numbers = numbers(12, 1);
+    for (x, y, samples) in [(12, 12, 0), (12, 11, 4), (11, 12, 4), (0, 12, 4), (12, 0, 4)] {
+        let batch = Batch::new(&numbers[..x], &numbers[..y], samples);
+        assert!(matches!(batch, Err(Error::Batch(_))), "{x} {y} {samples}");
+    }
+}
+
+#[test]
+fn a_batch_of_other_widths_than_the_networks_is_refused_with_both() {
+    let narrow = network(&[3, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
+    let mut minibatch = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0]);
+    for (d, o) in [(4, 2), (3, 3), (2, 3)] {
+        let wide = network(&[d, 4, o], false, Activation::Tanh, Placement::Pre, 1);
+        let data = Data::new(&wide, 2, Loss::SquaredError, 1);
+        let message = minibatch.load(&narrow, &data.batch()).unwrap_err().to_string();
+        assert!(message.contains(&format!("x has {d} and y {o}")), "{message}");
+        assert!(message.contains("3 inputs to 2 outputs"), "{message}");
+    }
+}
+
+#[test]
+fn a_rules_settings_outside_their_range_are_refused_by_name() {
+    let base = RuleSettings { hidden: 2, ..RuleSettings::default() };
+    let iterative = ["pc", "pc-alm", "mm"];
+    let refused = |rule: &str, settings: RuleSettings| setting_of(rule::build::<Reference<f64>>(rule, &settings));
+    for rule in iterative {
+        assert_eq!(refused(rule, RuleSettings { budget: 0, ..base.clone() }), "budget", "{rule}");
+        for bad in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(refused(rule, RuleSettings { eta: bad, ..base.clone() }), "eta", "{rule}");
+            assert_eq!(refused(rule, RuleSettings { tolerance: Some(bad), ..base.clone() }), "tolerance", "{rule}");
+        }
+    }
+    for bad in [-1e-9, f64::NAN, f64::INFINITY] {
+        assert_eq!(refused("pc-alm", RuleSettings { alpha: bad, ..base.clone() }), "alpha");
+        assert_eq!(refused("mm", RuleSettings { inner_tolerance: bad, ..base.clone() }), "inner-tolerance");
+    }
+    assert_eq!(refused("pc-alm", RuleSettings { inner_steps: 0, ..base.clone() }), "inner-steps");
+    assert_eq!(refused("mm", RuleSettings { rho: vec![1.0, 1.0, 1.0], ..base.clone() }), "rho");
+    assert_eq!(refused("hebb", base), "rule");
+}
+
+#[test]
+fn penalties_must_be_positive_and_one_or_one_per_layer() {
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(setting_of(penalties::<f64>(&[bad], 2)), "rho");
+        assert_eq!(setting_of(penalties::<f64>(&[1.0, bad], 2)), "rho");
+    }
+    for wrong in [&[][..], &[1.0, 2.0], &[1.0; 4]] {
+        assert_eq!(setting_of(penalties::<f64>(wrong, 3)), "rho");
+    }
+    assert_eq!(penalties::<f32>(&[0.5], 3).unwrap(), [0.5; 3]);
+    assert_eq!(penalties::<f32>(&[0.5, 1.0, 2.0], 3).unwrap(), [0.5, 1.0, 2.0]);
+
+    let network = network(&[3, 4, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
+    let mut minibatch = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0; 3]);
+    minibatch.load(&network, &Data::new(&network, 2, Loss::SquaredError, 1).batch()).unwrap();
+    assert_eq!(setting_of(minibatch.infer(&network, &Backprop)), "rho");
+}
+
+#[test]
+fn edges_and_networks_that_do_not_fit_are_refused() {
+    let edge = |rows: usize, cols: usize, skip| Edge::new(vec![0.5; rows * cols], rows, cols, 1.0, skip).unwrap();
+    let refused = |edges: Vec<Edge<f64>>, named: &str| {
+        let message = Network::new(edges, Activation::Tanh, Placement::Pre).unwrap_err().to_string();
+        assert!(message.contains(named), "{message}");
+    };
+    refused(vec![edge(2, 3, false)], "1 weight matrices");
+    refused(vec![edge(2, 3, false), edge(1, 3, false)], "w.1 has 2 outputs but w.2 takes 3");
+    refused(vec![edge(3, 3, false), edge(3, 3, true)], "readout");
+    refused(vec![edge(3, 2, true), edge(1, 3, false)], "edge 1 has a skip but maps 2 to 3");
+    for (weights, rows, cols, scale) in
+        [(vec![], 0, 2, 1.0), (vec![0.0; 5], 2, 3, 1.0), (vec![f64::NAN], 1, 1, 1.0), (vec![0.0], 1, 1, f64::INFINITY)]
+    {
+        assert!(matches!(Edge::new(weights, rows, cols, scale, false), Err(Error::Network(_))));
+    }
+}

@@ -67,8 +67,7 @@ fn a_samples_result_does_not_depend_on_its_batch_mates_bit_for_bit() {
 }
 
 #[test]
-fn an_activity_does_not_depend_on_the_batch_size_the_gradient_is_averaged_over() {
-    // The same sample n times: the mean gradient is that of one.
+fn copies_of_one_sample_have_its_gradient_as_their_mean() {
     let network = network(WIDTHS, true, Activation::Tanh, Placement::Pre, 1);
     let data = Data::new(&network, 1, Loss::SquaredError, 1);
     let settings = settings(&network, 9, 0.2);

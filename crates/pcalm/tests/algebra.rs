@@ -84,8 +84,8 @@ fn at_random_states(body: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, 
             let mut minibatch = minibatch(&network, &data, loss, &rho);
             let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
                 lagrangian.forward(state);
-                place(&mut state.activities, &z);
-                state.duals.copy_from(&random_stack(&network.widths()[..network.hidden()], 1.0, 31));
+                place(state.activities_mut(), &z);
+                state.duals_mut().copy_from(&random_stack(&network.widths()[..network.hidden()], 1.0, 31));
                 body(lagrangian, state, &network, what);
             };
             minibatch.map(&network, look).unwrap();
@@ -120,20 +120,20 @@ fn backpropagation_is_the_derivative_of_the_mean_loss() {
 #[test]
 fn the_activity_gradient_is_the_derivative_of_the_augmented_lagrangian() {
     at_random_states(|lagrangian, state, network, what| {
-        let mut gradient = state.activities.clone();
+        let mut gradient = state.activities().clone();
         lagrangian.credit_sweep(state, &vec![0.0; network.hidden()]);
         lagrangian.activity_gradient(state, &mut gradient);
-        let mut buffer = state.activities.clone();
+        let mut buffer = state.activities().clone();
         for (l, found) in unload(&gradient).iter().enumerate() {
-            let (rows, cols) = (state.activities.layers[l].rows(), state.activities.layers[l].cols());
+            let (rows, cols) = (state.activities().layers[l].rows(), state.activities().layers[l].cols());
             let mut wanted = Vec::new();
             for at in (0..SAMPLES).flat_map(|s| (0..rows).map(move |i| i * cols + s)) {
-                let z = state.activities.layers[l].data()[at];
+                let z = state.activities().layers[l].data()[at];
                 wanted.push(derivative(STEP, |t| {
-                    state.activities.layers[l].data_mut()[at] = z + t;
+                    state.activities_mut().layers[l].data_mut()[at] = z + t;
                     lagrangian.energies(state, &mut buffer).lagrangian()
                 }));
-                state.activities.layers[l].data_mut()[at] = z;
+                state.activities_mut().layers[l].data_mut()[at] = z;
             }
             let error = relative(found, &wanted);
             assert!(error < TOLERANCE, "{what}, z_{}: relative error {error:e}", l + 1);
@@ -153,8 +153,8 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
                 let mut minibatch = minibatch(network, &data, loss, &rho);
                 let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
                     lagrangian.forward(state);
-                    place(&mut state.activities, &z);
-                    state.duals.copy_from(&duals);
+                    place(state.activities_mut(), &z);
+                    state.duals_mut().copy_from(&duals);
                     lagrangian.credit_sweep(state, &vec![0.0; rho.len()]);
                 };
                 minibatch.map(network, set).unwrap();
@@ -185,7 +185,7 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
 #[test]
 fn the_constraint_operator_is_the_derivative_of_residuals_and_output() {
     at_random_states(|lagrangian, state, network, what| {
-        let z = state.activities.clone();
+        let z = state.activities().clone();
         let v = random_stack(&network.widths()[..network.hidden()], 0.5, 41);
         let mut residuals = z.clone();
         let mut found = Stack::zeros(&network.widths(), SAMPLES);
@@ -194,12 +194,12 @@ fn the_constraint_operator_is_the_derivative_of_residuals_and_output() {
         for (l, found) in unload(&found).iter().enumerate() {
             for (at, &found) in found.iter().enumerate() {
                 let wanted = derivative(STEP, |t| {
-                    for (to, (z, v)) in state.activities.layers.iter_mut().zip(z.layers.iter().zip(&v.layers)) {
+                    for (to, (z, v)) in state.activities_mut().layers.iter_mut().zip(z.layers.iter().zip(&v.layers)) {
                         let moved = z.data().iter().zip(v.data()).map(|(z, v)| z + t * v);
                         to.data_mut().iter_mut().zip(moved).for_each(|(to, moved)| *to = moved);
                     }
                     lagrangian.residuals(state, &mut residuals);
-                    let layer = residuals.layers.get(l).unwrap_or(&state.output);
+                    let layer = residuals.layers.get(l).unwrap_or(state.output());
                     layer.at(at % layer.rows(), at / layer.rows())
                 });
                 assert!((found - wanted).abs() < TOLERANCE, "{what}, layer {}: {found} {wanted}", l + 1);
@@ -212,7 +212,7 @@ fn the_constraint_operator_is_the_derivative_of_residuals_and_output() {
 fn the_pull_back_is_the_transpose_of_the_push_forward_edge_by_edge() {
     at_random_states(|lagrangian, state, network, what| {
         lagrangian.credit_sweep(state, &vec![0.0; network.hidden()]);
-        let mut pulled = state.activities.clone();
+        let mut pulled = state.activities().clone();
         let mut pushed = Stack::zeros(&network.widths(), SAMPLES);
         for below in 0..network.hidden() {
             // Only one edge joins a credit on one layer to a direction on the layer below.
@@ -224,7 +224,7 @@ fn the_pull_back_is_the_transpose_of_the_push_forward_edge_by_edge() {
             };
             let q = keep(random_stack(&network.widths(), 1.0, 51), above);
             let v = keep(random_stack(&network.widths()[..network.hidden()], 1.0, 61), below);
-            state.credit.copy_from(&q);
+            state.credit_mut().copy_from(&q);
             lagrangian.activity_gradient(state, &mut pulled);
             lagrangian.push_forward(state, &v, &mut pushed);
             // Hidden edges are pushed forward as −J v, the readout as +J v.

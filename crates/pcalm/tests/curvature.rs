@@ -34,20 +34,20 @@ fn jacobian(
     vector: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &mut Stack<f64>),
 ) -> DMatrix<f64> {
     lagrangian.forward(state);
-    let at = coordinates(&state.activities, s);
-    let mut buffer = state.activities.clone();
+    let at = coordinates(state.activities(), s);
+    let mut buffer = state.activities().clone();
     let mut matrix = DMatrix::zeros(at.len(), at.len());
     for (column, &(l, i)) in at.iter().enumerate() {
-        let z = state.activities.layers[l].data()[i];
+        let z = state.activities().layers[l].data()[i];
         // The weights of (4 D(h/2) − D(h))/3 with D the central difference.
         for (offset, weight) in [(1.0, -1.0), (-1.0, 1.0), (0.5, 8.0), (-0.5, -8.0)] {
-            state.activities.layers[l].data_mut()[i] = z + offset * STEP;
+            state.activities_mut().layers[l].data_mut()[i] = z + offset * STEP;
             vector(lagrangian, state, &mut buffer);
             for (row, &(l, i)) in at.iter().enumerate() {
                 matrix[(row, column)] += weight * buffer.layers[l].data()[i] / (6.0 * STEP);
             }
         }
-        state.activities.layers[l].data_mut()[i] = z;
+        state.activities_mut().layers[l].data_mut()[i] = z;
     }
     matrix
 }

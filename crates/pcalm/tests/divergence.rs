@@ -45,7 +45,7 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
         infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
             assert_eq!(step, seen.len(), "steps are shown in order, from the forward pass");
             let size = |m: &Matrix<f64>| m.data().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-            seen.push(state.activities.layers.iter().map(size).collect());
+            seen.push(state.activities().layers.iter().map(size).collect());
             ControlFlow::Continue(())
         });
         seen
@@ -147,7 +147,7 @@ fn a_tolerance_stops_when_it_is_reached_and_not_before() {
         assert_eq!((&done.report.stop, done.report.stop.name()), (&Stop::Converged, "converged"), "{rule}");
         assert!(done.report.steps < settings.budget, "{rule}");
         let worst = done.minibatch.map(&network, |lagrangian, state| {
-            let (mut gradient, mut c) = (state.activities.clone(), state.activities.clone());
+            let (mut gradient, mut c) = (state.activities().clone(), state.activities().clone());
             lagrangian.residuals(state, &mut c);
             lagrangian.credit_sweep(state, &[0.0; 3]);
             lagrangian.activity_gradient(state, &mut gradient);
@@ -180,8 +180,8 @@ fn an_observer_stops_inference_where_it_asks_to() {
             // What it leaves is what that budget gives, credit included.
             let budgeted = run(name, &network, &data, LOSS, &settings(&network, stop_at, 0.2));
             for l in 0..network.hidden() {
-                assert_eq!(bits(&stopped.unload(l, |s| &s.activities)), bits(&budgeted.z(l)), "{name}");
-                assert_eq!(bits(&stopped.unload(l, |s| &s.credit)), bits(&budgeted.credit(l)), "{name}");
+                assert_eq!(bits(&stopped.unload(l, |s| s.activities())), bits(&budgeted.z(l)), "{name}");
+                assert_eq!(bits(&stopped.unload(l, |s| s.credit())), bits(&budgeted.credit(l)), "{name}");
             }
         }
     }

@@ -56,7 +56,7 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
         let mut minibatch = minibatch(&network, &data, loss, &[1.0]);
         let settle = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
             lagrangian.forward(state);
-            for (l, z) in state.activities.layers.iter_mut().enumerate() {
+            for (l, z) in state.activities_mut().layers.iter_mut().enumerate() {
                 let push = numbers(z.data().len(), 7 + l as u64);
                 z.data_mut().iter_mut().zip(push).for_each(|(z, push)| *z += 0.1 * MARGIN * push);
             }
@@ -67,7 +67,7 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
         };
         minibatch.map(&network, settle).unwrap();
         for (l, start) in forward(&network, &data, loss).iter().enumerate() {
-            let error = distance(&minibatch.unload(l, |s| &s.activities), start);
+            let error = distance(&minibatch.unload(l, |s| s.activities()), start);
             assert!(error < 1e-10, "{what}: layer {} is {error:e} away", l + 1);
         }
     });
@@ -91,19 +91,19 @@ fn at_equilibrium(look: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &s
 fn at_an_equilibrium_the_loss_and_the_residual_energy_pull_equally_hard() {
     // [FRM] lemma 3.1: ∂ℓ/∂z_l = −∂Ẽ/∂z_l, each by differences of its own energy.
     at_equilibrium(|lagrangian, state, what| {
-        let mut buffer = state.activities.clone();
-        for l in 0..state.activities.layers.len() {
-            let cols = state.activities.layers[l].cols();
-            for at in (0..state.activities.layers[l].rows()).map(|i| i * cols) {
-                let z = state.activities.layers[l].data()[at];
+        let mut buffer = state.activities().clone();
+        for l in 0..state.activities().layers.len() {
+            let cols = state.activities().layers[l].cols();
+            for at in (0..state.activities().layers[l].rows()).map(|i| i * cols) {
+                let z = state.activities().layers[l].data()[at];
                 let mut slope = |part: fn(&Energies) -> f64| {
                     derivative(2e-3, |t| {
-                        state.activities.layers[l].data_mut()[at] = z + t;
+                        state.activities_mut().layers[l].data_mut()[at] = z + t;
                         part(&lagrangian.energies(state, &mut buffer))
                     })
                 };
                 let (loss, residual) = (slope(|e| e.loss), slope(|e| e.residual));
-                state.activities.layers[l].data_mut()[at] = z;
+                state.activities_mut().layers[l].data_mut()[at] = z;
                 assert!((loss + residual).abs() < 1e-10, "{what}: layer {}: {loss} {residual}", l + 1);
             }
         }
@@ -113,10 +113,10 @@ fn at_an_equilibrium_the_loss_and_the_residual_energy_pull_equally_hard() {
 #[test]
 fn at_an_equilibrium_the_weighted_errors_satisfy_the_adjoint_recursion() {
     at_equilibrium(|lagrangian, state, what| {
-        let mut c = state.activities.clone();
+        let mut c = state.activities().clone();
         lagrangian.residuals(state, &mut c);
         lagrangian.adjoint_sweep(state);
-        for (l, (c, adjoint)) in c.layers.iter().zip(&state.duals.layers).enumerate() {
+        for (l, (c, adjoint)) in c.layers.iter().zip(&state.duals().layers).enumerate() {
             let credit: Vec<f64> = c.data().iter().map(|c| RHO[l] * c).collect();
             assert!(distance(&credit, adjoint.data()) < 1e-12, "{what}: layer {}", l + 1);
         }

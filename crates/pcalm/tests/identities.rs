@@ -180,13 +180,13 @@ fn pc_alm_visits_the_states_of_algorithm_1_bit_for_bit() {
             let still = vec![0.0; network.hidden()];
             by_hand
                 .map(&network, |lagrangian, state| {
-                    let mut c = state.activities.clone();
+                    let mut c = state.activities().clone();
                     lagrangian.forward(state);
                     for _ in 1..budget {
                         lagrangian.credit_sweep(state, &still);
                         lagrangian.activity_sweep(state, eta);
                         lagrangian.residuals(state, &mut c);
-                        for (lambda, c) in state.duals.layers.iter_mut().zip(&c.layers) {
+                        for (lambda, c) in state.duals_mut().layers.iter_mut().zip(&c.layers) {
                             lambda.data_mut().iter_mut().zip(c.data()).for_each(|(lambda, c)| *lambda += alpha * c);
                         }
                     }
@@ -196,9 +196,9 @@ fn pc_alm_visits_the_states_of_algorithm_1_bit_for_bit() {
                 })
                 .unwrap();
             for l in 0..network.hidden() {
-                assert_eq!(bits(&done.z(l)), bits(&by_hand.unload(l, |s| &s.activities)), "{what}: z {}", l + 1);
-                assert_eq!(bits(&done.lambda(l)), bits(&by_hand.unload(l, |s| &s.duals)), "{what}: lambda {}", l + 1);
-                assert_eq!(bits(&done.credit(l)), bits(&by_hand.unload(l, |s| &s.credit)), "{what}: q {}", l + 1);
+                assert_eq!(bits(&done.z(l)), bits(&by_hand.unload(l, |s| s.activities())), "{what}: z {}", l + 1);
+                assert_eq!(bits(&done.lambda(l)), bits(&by_hand.unload(l, |s| s.duals())), "{what}: lambda {}", l + 1);
+                assert_eq!(bits(&done.credit(l)), bits(&by_hand.unload(l, |s| s.credit())), "{what}: q {}", l + 1);
             }
         });
     }

@@ -112,7 +112,7 @@ fn a_minibatch_serves_networks_of_different_shapes_one_after_another() {
             reused.infer(&network, rule::build("pc-alm", &settings).unwrap().as_ref()).unwrap();
             let fresh = run("pc-alm", &network, &data, Loss::SquaredError, &settings);
             for l in 0..network.hidden() {
-                let found = reused.unload(l, |s| &s.activities);
+                let found = reused.unload(l, |s| s.activities());
                 assert_eq!(bits(&found), bits(&fresh.z(l)), "{widths:?} {}", placement.name());
             }
         }

@@ -191,7 +191,7 @@ pub fn distance_from_kinks(activation: Activation, values: &[f64]) -> f64 {
 pub fn forward(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec<f64>> {
     let mut minibatch = minibatch(network, data, loss, &[1.0]);
     minibatch.evaluate(network).unwrap();
-    (0..network.hidden()).map(|l| minibatch.unload(l, |s| &s.activities)).collect()
+    (0..network.hidden()).map(|l| minibatch.unload(l, |s| s.activities())).collect()
 }
 
 /// The first of the cases `make(1), make(2), …` whose forward pass stays `margin` away from the

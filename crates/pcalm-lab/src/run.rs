@@ -11,7 +11,7 @@ use crate::{
 };
 use pcalm::{
     Error,
-    backend::Reference,
+    backend::{Backend, Cpu, Reference},
     checkpoint::Checkpoint,
     error::StabilityBound,
     lagrangian::penalties,
@@ -152,40 +152,41 @@ pub fn run(
     news: &mut dyn FnMut(News),
 ) -> Result<Outcome, LabError> {
     match experiment.dtype.as_str() {
-        "f64" => Run::<f64>::start(experiment, data, folder, resume)?.train(interrupt, news),
-        "f32" => Run::<f32>::start(experiment, data, folder, resume)?.train(interrupt, news),
+        "f32" => Run::start(Cpu::new(), experiment, data, folder, resume)?.train(interrupt, news),
+        "f64" => Run::start(Reference::<f64>::new(), experiment, data, folder, resume)?.train(interrupt, news),
         other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
     }
 }
 
-struct Run<'a, R: Real> {
+struct Run<'a, B: Backend> {
     experiment: &'a Experiment,
     data: &'a Dataset,
     folder: &'a Folder,
     plan: Plan,
     loss: pcalm::loss::Loss,
     bound: Option<StabilityBound>,
-    trainer: Trainer<Reference<R>>,
+    trainer: Trainer<B>,
     progress: Progress,
     timing: Timing,
     last: Option<Report>,
 }
 
-impl<'a, R: Real> Run<'a, R> {
+impl<'a, B: Backend> Run<'a, B> {
     fn start(
+        backend: B,
         experiment: &'a Experiment,
         data: &'a Dataset,
         folder: &'a Folder,
         resume: bool,
     ) -> Result<Self, LabError> {
         let plan = Plan::new(experiment, data)?;
-        let NetworkFile { mut network, loss } = plan.network::<R>(experiment, data)?;
+        let NetworkFile { mut network, loss } = plan.network::<B::Real>(experiment, data)?;
         let rho = penalties(&plan.rule.rho, network.hidden())?;
-        let mut minibatch = Minibatch::new(Reference::new(), loss, rho);
+        let mut minibatch = Minibatch::new(backend, loss, rho);
         let mut optimizer = Optimizer::new(plan.optimizer, &network)?;
 
         let progress = if resume {
-            let (checkpoint, progress) = read_checkpoint::<R>(folder)?;
+            let (checkpoint, progress) = read_checkpoint::<B::Real>(folder)?;
             if !same_architecture(&checkpoint.network.network, &network) || checkpoint.network.loss != loss {
                 let path = folder.file(names::CHECKPOINT);
                 return Err(LabError::run(
@@ -211,7 +212,7 @@ impl<'a, R: Real> Run<'a, R> {
         };
         let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
         let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.eta, s, largest_rho, plan.dual_step));
-        let rule = plan::rule::<Reference<R>>(&experiment.rule, &plan, &network, progress.eta)?;
+        let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let timing = Timing::default();
         Ok(Run { experiment, data, folder, plan, loss, bound, trainer, progress, timing, last: None })

@@ -3,13 +3,12 @@
 use super::Failure;
 use crate::{Outcome, args::InferArgs};
 use pcalm::{
-    backend::Reference,
+    backend::{Backend, Cpu, Reference},
     error::StabilityBound,
     gradient::{Alignment, Gradient},
     lagrangian::penalties,
     minibatch::{Batch, Minibatch},
     network::{Network, file::NetworkFile},
-    real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
     theory::curvature,
@@ -42,15 +41,15 @@ struct Summary {
 
 pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
     match args.dtype.as_str() {
-        "f32" => run_as::<f32>(args),
-        "f64" => run_as::<f64>(args),
+        "f32" => run_on(Cpu::new(), args),
+        "f64" => run_on(Reference::<f64>::new(), args),
         other => Err(option("dtype", format!("`{other}` is none of f32, f64"))),
     }
 }
 
-fn run_as<R: Real>(args: &InferArgs) -> Result<Outcome, Failure> {
-    let NetworkFile { network, loss } = NetworkFile::<R>::load(&args.network)?;
-    let file = TensorFile::<R>::load(&args.batch)?;
+fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
+    let NetworkFile { network, loss } = NetworkFile::<B::Real>::load(&args.network)?;
+    let file = TensorFile::<B::Real>::load(&args.batch)?;
     let in_file = |e: pcalm::Error| LabError::Run { path: args.batch.clone(), problem: e.to_string() };
     let (samples, _, x) = file.matrix("x").map_err(in_file)?;
     let (targets, _, y) = file.matrix("y").map_err(in_file)?;
@@ -60,9 +59,9 @@ fn run_as<R: Real>(args: &InferArgs) -> Result<Outcome, Failure> {
     }
     let batch = Batch::new(x, y, samples).map_err(in_file)?;
 
-    let known = rules::<Reference<R>>();
+    let known = rules::<B>();
     let info = choose("rule", &args.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
-    let mut minibatch = Minibatch::new(Reference::new(), loss, penalties(&args.rho, network.hidden())?);
+    let mut minibatch = Minibatch::new(backend, loss, penalties(&args.rho, network.hidden())?);
     minibatch.load(&network, &batch).map_err(in_file)?;
     let measured = if info.iterative {
         Some(curvature(&mut minibatch, &network, CURVATURE_TOLERANCE, CURVATURE_LIMIT)?)
@@ -89,7 +88,7 @@ fn run_as<R: Real>(args: &InferArgs) -> Result<Outcome, Failure> {
         inner_tolerance: args.inner_tolerance,
         ..RuleSettings::default()
     };
-    let rule = rule::build::<Reference<R>>(&args.rule, &settings)?;
+    let rule = rule::build::<B>(&args.rule, &settings)?;
     let largest_rho = args.rho.iter().copied().fold(0.0, f64::max);
     let bound = measured.zip(eta).map(|(measured, eta)| {
         StabilityBound::new(eta, measured.sigma_squared, largest_rho, (info.dual_step)(&settings))
@@ -135,13 +134,13 @@ fn run_as<R: Real>(args: &InferArgs) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn everything<R: Real>(
-    network: &Network<R>,
-    minibatch: &Minibatch<Reference<R>>,
-    gradient: &Gradient<R>,
+fn everything<B: Backend>(
+    network: &Network<B::Real>,
+    minibatch: &Minibatch<B>,
+    gradient: &Gradient<B::Real>,
     summary: &Summary,
     samples: usize,
-) -> Result<TensorFile<R>, Failure> {
+) -> Result<TensorFile<B::Real>, Failure> {
     let mut file = TensorFile::default();
     let widths = network.widths();
     for (l, &width) in widths[..network.hidden()].iter().enumerate() {

@@ -26,6 +26,8 @@ pub struct State<R> {
     pub(crate) front: usize,
     pub(crate) work: Work,
     pub(crate) scratch: Scratch<R>,
+    /// One matrix per hidden layer, for rules that look at a gradient; empty until one does.
+    pub(crate) look: Stack<R>,
 }
 
 /// Buffers of the widest layer's size.
@@ -65,6 +67,7 @@ impl<R: Real> State<R> {
             output: Matrix::zeros(network.outputs(), samples),
             front: 0,
             work: Work::default(),
+            look: Stack::default(),
             scratch: Scratch { pulled: buffer(), signal: buffer(), rolling: [rolling(), rolling()] },
         }
     }

@@ -1,6 +1,6 @@
 //! `pcalm compare`.
 
-use super::{Failure, experiment, interrupt_flag, load_data, set_threads};
+use super::{Failure, experiment, interrupt_flag, load_data};
 use crate::{Outcome, args::CompareArgs, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
@@ -18,7 +18,6 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
         return Err(LabError::Option { name: "seeds".into(), problem: "0; at least 1 is needed".into() }.into());
     }
     let folder = Folder::create(&args.out)?;
-    set_threads(args.common.threads)?;
     let interrupt = interrupt_flag()?;
     let data = load_data(&experiment)?;
     // All rules are checked before the first one trains.

@@ -22,14 +22,14 @@ use std::{
 };
 
 /// Any failure; only its message reaches the user.
-pub type Failure = Box<dyn std::error::Error>;
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the chosen verb.
 pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
     match &cli.command {
-        Command::Train(args) => train::run(args, flags),
-        Command::Compare(args) => compare::run(args, flags),
+        Command::Train(args) => on_threads(args.common.threads, || train::run(args, flags))?,
+        Command::Compare(args) => on_threads(args.common.threads, || compare::run(args, flags))?,
         Command::Infer(args) => infer::run(args),
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
@@ -79,9 +79,10 @@ fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
     Ok(data)
 }
 
-/// Makes rayon's global pool.
-fn set_threads(threads: usize) -> Result<(), Failure> {
-    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?)
+/// Runs `work` on a pool of this many threads (0: one per core), as one of them: handing each
+/// step over to the pool from outside would cost as much as a small step.
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work))
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the process.

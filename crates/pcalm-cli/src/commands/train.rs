@@ -1,6 +1,6 @@
 //! `pcalm train`.
 
-use super::{Failure, experiment, interrupt_flag, is_explicit, load_data, set_threads};
+use super::{Failure, experiment, interrupt_flag, is_explicit, load_data};
 use crate::{Outcome, args::TrainArgs, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
@@ -28,7 +28,6 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
             (experiment, Folder::create(&out)?)
         }
     };
-    set_threads(args.common.threads)?;
     let interrupt = interrupt_flag()?;
     let data = load_data(&experiment)?;
     let mut display = Display::new(args.common.quiet);

@@ -12,7 +12,6 @@ use crate::{
     infer::Stop,
     lagrangian::{Lagrangian, penalties},
     real::Real,
-    stack::Stack,
     state::State,
 };
 
@@ -128,12 +127,17 @@ impl<R: Real> PrimalDual<R> {
 
     /// max |∂𝓛/∂z| and max |c| at the current (z, λ).
     fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<R>) -> (R, R) {
-        let mut buffer: Stack<R> = state.activities.clone();
-        lagrangian.residuals(state, &mut buffer);
-        let residual = buffer.max_abs();
+        let mut look = std::mem::take(&mut state.look);
+        if look.layers.is_empty() {
+            look = state.activities.clone();
+        }
+        lagrangian.residuals(state, &mut look);
+        let residual = look.max_abs();
         lagrangian.credit_sweep(state, &self.no_dual_step);
-        lagrangian.activity_gradient(state, &mut buffer);
-        (buffer.max_abs(), residual)
+        lagrangian.activity_gradient(state, &mut look);
+        let gradient = look.max_abs();
+        state.look = look;
+        (gradient, residual)
     }
 }
 

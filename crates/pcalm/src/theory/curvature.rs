@@ -167,12 +167,12 @@ impl<R: Real> Operator<R> {
 
 /// Scales each sample's vector to length 1.
 fn normalise<R: Real>(v: &mut Stack<R>, samples: usize) {
-    let norms = inner_products(v, v, samples);
+    let factors: Vec<R> = inner_products(v, v, samples).iter().map(|norm| R::of(1.0 / norm.sqrt())).collect();
     for layer in &mut v.layers {
         let cols = layer.cols();
         for row in layer.data_mut().chunks_exact_mut(cols) {
-            for (value, norm) in row.iter_mut().zip(&norms) {
-                *value = *value / R::of(norm.sqrt());
+            for (value, &factor) in row.iter_mut().zip(&factors) {
+                *value *= factor;
             }
             row[samples..].fill(R::zero());
         }

@@ -11,6 +11,8 @@ mod peak;
 mod phi;
 mod portable;
 mod product;
+#[cfg(test)]
+mod tests;
 mod vector;
 
 #[cfg(target_arch = "aarch64")]

@@ -121,8 +121,8 @@ impl Phi for Sigmoid {
     #[inline(always)]
     unsafe fn both<V: Vector>(x: V) -> (V, V) {
         unsafe {
-            let s = sigmoid(x);
-            (s, s.mul(V::splat(1.0).sub(s)))
+            let (s, rest) = sigmoid(x);
+            (s, s.mul(rest))
         }
     }
 }
@@ -132,8 +132,8 @@ impl Phi for Silu {
     #[inline(always)]
     unsafe fn both<V: Vector>(x: V) -> (V, V) {
         unsafe {
-            let (s, one) = (sigmoid(x), V::splat(1.0));
-            (x.mul(s), s.mul(one.add(x.mul(one.sub(s)))))
+            let (s, rest) = sigmoid(x);
+            (x.mul(s), s.mul(x.mul_add(rest, V::splat(1.0))))
         }
     }
 }
@@ -152,11 +152,14 @@ impl Phi for Gelu {
     }
 }
 
+/// σ(x) and 1 − σ(x), each to full relative accuracy.
 #[inline(always)]
-unsafe fn sigmoid<V: Vector>(x: V) -> V {
+unsafe fn sigmoid<V: Vector>(x: V) -> (V, V) {
     unsafe {
-        let one = V::splat(1.0);
-        one.div(one.add(exp(V::splat(0.0).sub(x))))
+        let (one, e) = (V::splat(1.0), exp(V::splat(0.0).sub(x)));
+        let s = one.div(one.add(e));
+        // Where e is infinite, s is 0 and their product no number.
+        (s, s.if_less(V::splat(f32::MIN_POSITIVE), one, e.mul(s)))
     }
 }
 
@@ -182,12 +185,13 @@ unsafe fn polynomial<V: Vector, const N: usize>(x: V, coefficients: [f32; N]) ->
     }
 }
 
-/// eˣ, from below the smallest normal number to above the largest.
+/// eˣ, 0 where it is below the smallest normal number, infinite from e^88.38 up.
 #[inline(always)]
 unsafe fn exp<V: Vector>(x: V) -> V {
     unsafe {
         // The bounds keep 2ⁿ in the normal range; NaN fails both comparisons and passes through.
         let (low, high) = (V::splat(-87.336_54), V::splat(88.376_26));
+        let given = x;
         let x = x.if_less(low, low, x);
         let x = high.if_less(x, high, x);
         let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
@@ -206,7 +210,8 @@ unsafe fn exp<V: Vector>(x: V) -> V {
             ],
         );
         let e = p.mul_add(r.mul(r), r).add(V::splat(1.0));
-        e.mul(n.exp2_integer())
+        let e = given.if_less(low, V::splat(0.0), e.mul(n.exp2_integer()));
+        high.if_less(given, V::splat(f32::INFINITY), e)
     }
 }
 
@@ -238,6 +243,9 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
 unsafe fn erfc<V: Vector>(x: V) -> V {
     unsafe {
         let (one, two, size) = (V::splat(1.0), V::splat(2.0), absolute(x));
+        // Past this erfc is 0 or 2, and the square of x must not overflow.
+        let far = V::splat(12.0);
+        let size = far.if_less(size, far, size);
         // e^(−x²) with the square's rounding error put back, which would grow with x².
         let square = size.mul(size);
         let rest = size.mul_add(size, V::splat(0.0).sub(square));

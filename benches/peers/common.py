@@ -103,6 +103,11 @@ def hidden_scale(network):
     return scales.pop()
 
 
+def unbias(count):
+    """Adam's bias corrections at its `count`-th update, which float32 powers would spoil."""
+    return 1 / (1 - BETA1**count), 1 / (1 - BETA2**count)
+
+
 # -------------------------------------------------------------------------------------- threads
 def pin(threads):
     """Keeps this process, and the thread pools it will make, on `threads` cores.

@@ -40,12 +40,12 @@ def forward(edges, weights, x):
     return z
 
 
-def adam(weights, gradient, moments, count, rate):
+def adam(weights, gradient, moments, unbias, rate):
     def update(w, g, m, v):
         m = common.BETA1 * m + (1 - common.BETA1) * g
         v = common.BETA2 * v + (1 - common.BETA2) * g * g
-        mean, square = m / (1 - common.BETA1**count), v / (1 - common.BETA2**count)
-        return w - rate * mean / (jnp.sqrt(square) + common.EPSILON), m, v
+        step = m * unbias[0] / (jnp.sqrt(v * unbias[1]) + common.EPSILON)
+        return w - rate * step, m, v
 
     new = [update(*entry) for entry in zip(weights, gradient, *moments)]
     weights, first, second = (list(column) for column in zip(*new))
@@ -53,7 +53,7 @@ def adam(weights, gradient, moments, count, rate):
 
 
 def make_step(edges, budget, eta, alpha, rho):
-    def step(weights, moments, count, rate, x, y):
+    def step(weights, moments, unbias, rate, x, y):
         def cycle(carry, _):
             z, lam = carry
             lam = [lam_l + alpha * c_l for lam_l, c_l in zip(lam, residuals(edges, weights, x, z))]
@@ -65,7 +65,7 @@ def make_step(edges, budget, eta, alpha, rho):
         (z, lam), _ = jax.lax.scan(cycle, start, length=budget)
         gradient = jax.grad(lagrangian, argnums=1)(z, weights, lam, edges, rho, x, y)
         gradient = [g / x.shape[0] for g in gradient]
-        weights, moments = adam(weights, gradient, moments, count, rate)
+        weights, moments = adam(weights, gradient, moments, unbias, rate)
         return weights, moments, (z, lam, gradient)
 
     return jax.jit(step, donate_argnums=(0, 1))
@@ -85,7 +85,8 @@ class Reference(common.Peer):
 
     def train(self, rate):
         self.count += 1
-        result = self.step(self.weights, self.moments, jnp.float32(self.count), rate, *self.batch)
+        unbias = common.unbias(self.count)
+        result = self.step(self.weights, self.moments, unbias, rate, *self.batch)
         self.weights, self.moments, self.last = jax.block_until_ready(result)
 
     def state(self):

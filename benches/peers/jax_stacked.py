@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 
-def adam(weights, gradient, moments, count, rate):
+def adam(weights, gradient, moments, unbias, rate):
     def update(w, g, m, v):
         m = common.BETA1 * m + (1 - common.BETA1) * g
         v = common.BETA2 * v + (1 - common.BETA2) * g * g
-        mean, square = m / (1 - common.BETA1**count), v / (1 - common.BETA2**count)
-        return w - rate * mean / (jnp.sqrt(square) + common.EPSILON), m, v
+        step = m * unbias[0] / (jnp.sqrt(v * unbias[1]) + common.EPSILON)
+        return w - rate * step, m, v
 
     new = [update(*entry) for entry in zip(weights, gradient, *moments)]
     weights, first, second = zip(*new)
@@ -27,7 +27,7 @@ def make_step(scales, budget, eta, alpha, rho):
     """`scales`: a_1, the a_l of all hidden edges, a_L."""
     a_in, a, a_out = scales
 
-    def step(weights, moments, count, rate, x, y):
+    def step(weights, moments, unbias, rate, x, y):
         w_in, w, w_out = weights
         base = a_in * (x @ w_in.T)  # the prediction of z_1, constant
         up, down = a * w.transpose(0, 2, 1), a * w
@@ -62,7 +62,7 @@ def make_step(scales, budget, eta, alpha, rho):
             (-a / batch) * (q[1:].transpose(0, 2, 1) @ active[:-1]),
             (a_out / batch) * (error.T @ active[-1]),
         )
-        weights, moments = adam(weights, gradient, moments, count, rate)
+        weights, moments = adam(weights, gradient, moments, unbias, rate)
         return weights, moments, (z, lam, gradient)
 
     return jax.jit(step, donate_argnums=(0, 1))
@@ -82,7 +82,8 @@ class Stacked(common.Peer):
 
     def train(self, rate):
         self.count += 1
-        result = self.step(self.weights, self.moments, jnp.float32(self.count), rate, *self.batch)
+        unbias = common.unbias(self.count)
+        result = self.step(self.weights, self.moments, unbias, rate, *self.batch)
         self.weights, self.moments, self.last = jax.block_until_ready(result)
 
     def state(self):

@@ -13,7 +13,7 @@ torch.set_num_threads(OPTIONS.threads)
 
 
 def eager_cycle(z, lam, buffers, base, y, weights, scales, eta, alpha, rho):
-    """One dual step and one activity step, in place, with as few passes as torch's own operations allow."""
+    """One dual step and one activity step, in place, in as few passes as torch's operations allow."""
     a, a_out = scales
     w, w_up, w_out = weights
     active, c, back = buffers
@@ -43,7 +43,7 @@ def fused_cycle(z, lam, buffers, base, y, weights, scales, eta, alpha, rho):
     raised = lam + alpha * c
     q = raised + rho * c
     error = a_out * (active[-1] @ w_out.T) - y
-    back = torch.cat([a * torch.bmm(q[1:], w) , (-a_out * (error @ w_out))[None]])
+    back = torch.cat([a * torch.bmm(q[1:], w), (-a_out * (error @ w_out))[None]])
     skip = torch.cat([q[1:], torch.zeros_like(q[:1])])
     lam.copy_(raised)
     z.copy_(z - eta * (q - skip - torch.where(z > 0, back, 0.0)))
@@ -102,8 +102,8 @@ class Stacked(common.Peer):
         torch.mm(error.T, active[-1], out=g_out).mul_(a_out / batch)
 
         self.count += 1
-        unbias = [1 / (1 - beta**self.count) for beta in (common.BETA1, common.BETA2)]
-        self.adam(self.weights, self.gradient, *self.moments, *(torch.tensor(v) for v in (*unbias, rate)))
+        factors = (torch.tensor(v) for v in (*common.unbias(self.count), rate))
+        self.adam(self.weights, self.gradient, *self.moments, *factors)
 
     def state(self):
         unstack = lambda edges: [t.numpy() for t in (edges[0], *edges[1], edges[2])]

@@ -3,7 +3,7 @@
 For each size: a network and a batch are drawn and written; every peer does training steps, whose
 z, lambda and weight gradients must agree with `pcalm infer --dtype f32`, and whose Adam must agree
 with one in float64; then whole training steps (inference, weight gradient, Adam) are timed in
-rounds, every peer and pcalm once per round. Prints a table in markdown.
+rounds, every peer and pcalm once per round. Prints tables in markdown.
 """
 import argparse
 import datetime
@@ -185,7 +185,14 @@ def processor():
 
 def tables(report):
     """Milliseconds and ratios, and the agreement, as markdown."""
-    peers, with_pcalm = report["peers"], report["pcalm_bench"] is not None
+    peers, with_pcalm = report["peers"], report["pcalm_timed"]
+    names = ", ".join(f"{name} {v}" for name, v in report["versions"].items())
+    loads = [r[key][0] for r in report["results"] for key in ("load_before", "load_after")]
+    yield f"{report['date'][:10]}, {report['processor']}, {report['cores']} cores; {names}."
+    yield f"Load average, with the benchmark's own, {min(loads):.1f} to {max(loads):.1f}." + (
+        f" Note: {report['note']}." if report["note"] else ""
+    )
+    yield ""
     yield f"Milliseconds per training step: smallest (median), {report['threads']} threads, batch {common.BATCH}."
     yield ""
     heads = ["width", "depth", "T", *peers, "pcalm", "best peer / pcalm"]
@@ -237,9 +244,14 @@ def main():
     parser.add_argument(
         "--pcalm-bench", metavar="CMD", help="prints a line of JSON with ms_per_step; without it pcalm is not timed"
     )
+    parser.add_argument("--note", help="kept in the JSON: what else the machine was doing, say")
     parser.add_argument("--no-check", action="store_true", help="time without checking against pcalm")
     parser.add_argument("--json", metavar="FILE", help="also write everything here")
+    parser.add_argument("--show", metavar="FILE", help="only print the tables of a run kept with --json")
     args = parser.parse_args()
+    if args.show:
+        print("\n".join(tables(json.loads(pathlib.Path(args.show).read_text()))))
+        return
     if not args.no_check and not pathlib.Path(args.pcalm).is_file():
         parser.error(f"{args.pcalm} is missing: cargo build --release, or --pcalm FILE, or --no-check")
     if args.pcalm_bench and args.alpha != common.ALPHA:
@@ -257,7 +269,8 @@ def main():
         "seconds": args.seconds,
         "peers": args.peers,
         "checked": not args.no_check,
-        "pcalm_bench": args.pcalm_bench,
+        "pcalm_timed": bool(args.pcalm_bench),
+        "note": args.note,
         "results": [],
     }
     for width, depth in args.sizes:

@@ -19,16 +19,13 @@ def eager_cycle(z, lam, buffers, base, y, weights, scales, eta, alpha, rho):
     active, c, back = buffers
     torch.clamp_min(z, 0.0, out=active)
     torch.sub(z[0], base, out=c[0])
-    torch.baddbmm(z[:-1], active[:-1], w_up, alpha=a, out=c[1:])
-    torch.sub(z[1:], c[1:], out=c[1:])
+    torch.sub(z[1:], z[:-1], out=c[1:]).baddbmm_(active[:-1], w_up, alpha=-a)
     lam.add_(c, alpha=alpha)
     q = torch.add(lam, c, alpha=rho, out=c)
     error = torch.addmm(y, active[-1], w_out.T, beta=-1, alpha=a_out)
     torch.bmm(q[1:], w, out=back[:-1])
     torch.mm(error, w_out, out=back[-1])
-    # φ'(z) is the sign of relu(z): 0 or 1.
-    torch.sign(active, out=active)
-    back.mul_(active)
+    torch.ops.aten.threshold_backward.grad_input(back, z, 0, grad_input=back)  # φ'(z) ⊙ back
     z.sub_(q, alpha=eta)
     z[:-1].add_(q[1:], alpha=eta).add_(back[:-1], alpha=eta * a)
     z[-1].sub_(back[-1], alpha=eta * a_out)
@@ -81,7 +78,7 @@ class Stacked(common.Peer):
         o, z, lam = self.options, self.z, self.lam
         (a_in, a, a_out), (w_in, w, w_out) = self.scales, self.weights
         base = a_in * (self.x @ w_in.T)
-        w_up = w.transpose(1, 2)
+        w_up = w.transpose(1, 2).contiguous()  # a copy per step: MKL multiplies faster untransposed
         z[0] = base
         for l in range(len(w)):
             torch.addmm(z[l], torch.relu(z[l]), w_up[l], alpha=a, out=z[l + 1])

@@ -1,0 +1,19 @@
+# Tasks for developers; `just` lists them. https://just.systems
+
+_default:
+    @just --list
+
+# What CI runs.
+test:
+    .ci/run
+
+# Inference and training steps against the machine's multiply-add peak.
+bench:
+    cargo bench -p pcalm --bench step
+
+# The training step beside JAX and PyTorch; installs them into benches/peers/.venv the first time.
+bench-peers *ARGS:
+    test -d benches/peers/.venv || benches/peers/install.sh
+    cargo build --release
+    cargo bench -p pcalm --bench step --no-run
+    benches/peers/.venv/bin/python benches/peers/run.py --pcalm-bench "cargo bench -q -p pcalm --bench step -- --json" {{ARGS}}

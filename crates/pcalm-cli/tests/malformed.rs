@@ -1,0 +1,141 @@
+//! A folder of broken files, each answered by exit code 2 and one line that says what is wrong.
+
+mod common;
+
+use common::{SMALL, folder, path, run};
+use std::{collections::BTreeSet, path::PathBuf};
+
+/// File and what the message must say of it, besides the file's name.
+const CASES: &[(&str, &str)] = &[
+    ("images-empty", "too few"),
+    ("images-header-cut", "ends within its header"),
+    ("images-magic", "starts with [89, 50, 4e, 47]"),
+    ("images-are-labels", "an IDX file of images starts with [00, 00, 08, 03]"),
+    ("images-of-floats", "starts with [00, 00, 0d, 03]"),
+    ("images-body-cut", "is cut short"),
+    ("images-left-over", "has bytes left over"),
+    ("images-none", "none may be 0"),
+    ("images-of-no-pixels", "none may be 0"),
+    ("images-absurd", "4294967295"),
+    ("images-huge", "is cut short"),
+    ("images-too-many", "5 images but 4 labels"),
+    ("images-cut.gz", "not a whole gzip file"),
+    ("images-corrupt.gz", "not a whole gzip file"),
+    ("images-body-cut.gz", "is cut short"),
+    ("labels-empty", "too few"),
+    ("labels-are-images", "an IDX file of labels starts with"),
+    ("labels-too-few", "4 images but 3 labels"),
+    ("labels-left-over", "has bytes left over"),
+    ("labels-cut.gz", "not a whole gzip file"),
+    ("test-labels-out-of-range", "label 2 is 3; there are classes 0 to 2"),
+    ("batch-nan.safetensors", "`x` of sample 0, feature 1, is NaN"),
+    ("batch-infinite-target.safetensors", "`y` of sample 1, feature 0, is inf"),
+    ("batch-too-wide.safetensors", "x has 3"),
+    ("batch-uneven.safetensors", "`x` has 2 samples but `y` has 1"),
+    ("batch-without-targets.safetensors", "no tensor `y`"),
+    ("batch-flat.safetensors", "`x` has shape [4]"),
+    ("batch-none.safetensors", "no samples"),
+    ("batch-cut.safetensors", "not a whole safetensors file"),
+    ("batch-not-safetensors.safetensors", "not a whole safetensors file"),
+    ("batch-absurd-header.safetensors", "not a whole safetensors file"),
+    ("network-nan.safetensors", "w.2: weight [0, 1] is NaN"),
+    ("network-widths.safetensors", "w.1 has 2 outputs but w.2 takes 3 inputs"),
+    ("network-skip-between-widths.safetensors", "a skip needs equal widths"),
+    ("network-skip-on-readout.safetensors", "the readout edge cannot have a skip"),
+    ("network-skips-short.safetensors", "skips"),
+    ("network-scales.safetensors", "scales"),
+    ("network-activation.safetensors", "rleu"),
+    ("network-no-activation.safetensors", "no `activation`"),
+    ("network-placement.safetensors", "middle"),
+    ("network-loss.safetensors", "hinge"),
+    ("network-one-layer.safetensors", "at least 2"),
+    ("network-without-weights.safetensors", "w.1"),
+    ("network-cut.safetensors", "not a whole safetensors file"),
+    ("checkpoint-of-another-architecture.safetensors", "the checkpoint is of another architecture"),
+    ("checkpoint-cut.safetensors", "not a whole safetensors file"),
+    ("checkpoint-is-a-network.safetensors", "a network file, not a checkpoint"),
+    ("checkpoint-empty.safetensors", "not a whole safetensors file"),
+    ("config-key.toml", "unknown key `widht`; did you mean `width`?"),
+    ("config-value.toml", "did you mean `relu`?"),
+    ("config-type.toml", "key `width`"),
+    ("config-negative-width.toml", "key `width`"),
+    ("config-no-width.toml", "width 0"),
+    ("config-depth.toml", "at least 2"),
+    ("config-budget.toml", "-3"),
+    ("config-syntax.toml", "config-syntax.toml"),
+    ("config-not-text.toml", "config-not-text.toml"),
+];
+
+fn malformed() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/malformed")
+}
+
+fn file(name: &str) -> String {
+    path(&malformed(), name)
+}
+
+/// Command-line arguments that read the file.
+fn arguments(name: &str, place: &std::path::Path) -> Vec<String> {
+    let (out, given) = (path(place, "out"), file(name));
+    let idx = |option: &str| {
+        let good = |o: &str| file(if o.ends_with("images") { "good-images" } else { "good-labels" });
+        let options = ["train-images", "train-labels", "test-images", "test-labels"];
+        let paths = options.map(|o| format!("--{o}={}", if o == option { given.clone() } else { good(o) }));
+        [vec!["train".into(), "--dataset=idx".into(), format!("--out={out}")], paths.to_vec()].concat()
+    };
+    let infer = |network: String, batch: String| {
+        vec!["infer".into(), format!("--network={network}"), format!("--batch={batch}")]
+    };
+    match name.split('-').next() {
+        Some("images") => idx("train-images"),
+        Some("labels") => idx("train-labels"),
+        Some("test") => idx("test-labels"),
+        Some("batch") => infer(file("good-network.safetensors"), given),
+        Some("network") => infer(given, file("good-batch.safetensors")),
+        Some("config") => vec!["train".into(), format!("--config={given}"), format!("--out={out}")],
+        Some("checkpoint") => {
+            assert_eq!(run(&[&["train", "--out", &out][..], SMALL].concat()).code, 0);
+            std::fs::copy(given, path(out.as_ref(), "checkpoint.safetensors")).unwrap();
+            vec!["train".into(), format!("--resume={out}")]
+        }
+        _ => panic!("{name}: no command reads such a file"),
+    }
+}
+
+#[test]
+fn every_malformed_file_is_refused_in_one_line_that_says_what_is_wrong() {
+    for (name, part) in CASES {
+        let place = folder();
+        let arguments = arguments(name, place.path());
+        let said = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(said.code, 2, "{name}: {}{}", said.out, said.err);
+        assert!(said.out.is_empty(), "{name}: {}", said.out);
+        assert!(said.err.starts_with("pcalm: error: ") && said.err.lines().count() == 1, "{name}: {}", said.err);
+        assert!(said.err.contains(part), "{name} should say {part:?}: {}", said.err);
+        // A value out of range is named by its option, whichever file it came from.
+        let named = ["config-value.toml", "config-no-width.toml", "config-depth.toml", "config-budget.toml"];
+        let place = if name.starts_with("checkpoint") { "checkpoint.safetensors" } else { name };
+        assert!(said.err.contains(place) || named.contains(name), "{name} should be named: {}", said.err);
+    }
+}
+
+#[test]
+fn the_files_they_are_variations_of_are_good() {
+    let place = folder();
+    let (network, batch) = (file("good-network.safetensors"), file("good-batch.safetensors"));
+    assert_eq!(run(&["infer", "--network", &network, "--batch", &batch]).code, 0);
+    let (images, labels, out) = (file("good-images"), file("good-labels"), path(place.path(), "out"));
+    let paths = ["--train-images", &images, "--train-labels", &labels, "--test-images", &images];
+    let said =
+        run(&[&["train", "--dataset=idx", "--depth=3", "--out", &out, "--test-labels", &labels][..], &paths].concat());
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn every_file_of_the_folder_has_its_case_and_every_case_its_file() {
+    let entries = std::fs::read_dir(malformed()).unwrap();
+    let files = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.filter(|f| !f.starts_with("good-") && !f.ends_with(".py")).collect();
+    let cases: BTreeSet<String> = CASES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(files, cases);
+}

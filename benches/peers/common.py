@@ -174,7 +174,7 @@ def main(kind, chosen):
         if chosen.output:
             peer.train(VANISHING_RATE)
             save_state(chosen.output, peer)
-        times = measure(peer, chosen.seconds)
+        times, _ = measure(peer, chosen.seconds)
         reply({"ms_per_step": min(times), "median_ms": statistics.median(times), "steps": len(times)})
         return
     reply({"start_seconds": started})
@@ -188,7 +188,8 @@ def main(kind, chosen):
             peer.load(network)
             reply({})
         elif command["do"] == "time":
-            reply({"ms": measure(peer, command["seconds"])})
+            times, cores = measure(peer, command["seconds"])
+            reply({"ms": times, "cores": cores})
 
 
 def save_state(path, peer):
@@ -203,11 +204,15 @@ def save_state(path, peer):
 
 # ---------------------------------------------------------------------------------------- clock
 def measure(peer, seconds):
-    """Milliseconds of each of at least 3 training steps, after one that is not counted."""
+    """Milliseconds of each of at least 3 training steps, after one that is not counted.
+
+    And the cores kept busy on average: fewer than the threads where a library does not use them
+    all, or other processes do.
+    """
     peer.train(VANISHING_RATE)
-    times, clock = [], time.perf_counter()
+    times, clock, work = [], time.perf_counter(), time.process_time()
     while len(times) < 3 or time.perf_counter() - clock < seconds:
         start = time.perf_counter()
         peer.train(VANISHING_RATE)
         times.append(1e3 * (time.perf_counter() - start))
-    return times
+    return times, (time.process_time() - work) / (time.perf_counter() - clock)

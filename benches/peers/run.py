@@ -138,6 +138,7 @@ def one_size(args, width, depth, folder):
 
     workers, gaps = {}, {}
     samples = {name: [] for name in args.peers}
+    cores = dict.fromkeys(args.peers, 0.0)  # kept busy, in the round that had most
     try:
         for name in args.peers:
             workers[name] = Worker(PEERS[name], files, args)
@@ -150,13 +151,15 @@ def one_size(args, width, depth, folder):
             samples["pcalm"] = []
         for _ in range(args.rounds):
             for name, worker in workers.items():
-                samples[name] += worker.ask(do="time", seconds=args.seconds)["ms"]
+                timed = worker.ask(do="time", seconds=args.seconds)
+                samples[name] += timed["ms"]
+                cores[name] = max(cores[name], timed["cores"])
             if args.pcalm_bench:
                 samples["pcalm"].append(bench_pcalm(args, width, depth))
     finally:
         for worker in workers.values():
             worker.close()
-    result |= {"agreement": gaps, "load_after": os.getloadavg()}
+    result |= {"agreement": gaps, "cores_busy": cores, "load_after": os.getloadavg()}
     result["start_seconds"] = {name: worker.started for name, worker in workers.items()}
     result["ms"] = {
         name: {"min": min(times), "median": statistics.median(times), "samples": len(times)}
@@ -209,6 +212,13 @@ def tables(report):
         yield ""
         yield "pcalm was not timed: no `--pcalm-bench` was given, so its columns are empty."
     yield ""
+    if all("cores_busy" in r for r in report["results"]):
+        busy = (
+            f"{r['width']}x{r['depth']} " + ", ".join(f"{cores:.1f}" for cores in r["cores_busy"].values())
+            for r in report["results"]
+        )
+        yield f"Cores kept busy in the best round, in the order of the columns: {'; '.join(busy)}."
+        yield ""
     if report["checked"]:
         yield "Relative distance from `pcalm infer --dtype f32`; the row pcalm is its own rounding error, f32 against f64."
     else:

@@ -17,10 +17,10 @@ use pcalm::{
 use pcalm_lab::{LabError, choice::choose, experiment::Budget, folder::write_whole};
 use serde::Serialize;
 
-/// Relative change of the Rayleigh quotient at which the power iteration for η stops.
-const CURVATURE_TOLERANCE: f64 = 1e-6;
-/// Power iterations at most.
-const CURVATURE_LIMIT: usize = 2000;
+/// Relative change of the Rayleigh quotient at which the power iteration stops, and iterations at
+/// most: where the step size is its result, and where it only backs a warning.
+const FOR_ETA: (f64, usize) = (1e-6, 2000);
+const FOR_WARNING: (f64, usize) = (1e-3, 50);
 
 #[derive(Serialize)]
 struct Summary {
@@ -63,11 +63,8 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
     let info = choose("rule", &args.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
     let mut minibatch = Minibatch::new(backend, loss, penalties(&args.rho, network.hidden())?);
     minibatch.load(&network, &batch).map_err(in_file)?;
-    let measured = if info.iterative {
-        Some(curvature(&mut minibatch, &network, CURVATURE_TOLERANCE, CURVATURE_LIMIT)?)
-    } else {
-        None
-    };
+    let (tolerance, limit) = if args.eta == "auto" { FOR_ETA } else { FOR_WARNING };
+    let measured = if info.iterative { Some(curvature(&mut minibatch, &network, tolerance, limit)?) } else { None };
     let eta = match (measured, args.eta.as_str()) {
         (None, _) => None,
         (Some(measured), "auto") => Some(1.0 / measured.lambda_max),

@@ -8,7 +8,7 @@ use pcalm::{
     backend::{Backend, Cpu, Reference, cpu::InstructionSet},
     gradient::Gradient,
     infer::infer,
-    lagrangian::Lagrangian,
+    lagrangian::{Lagrangian, penalties},
     loss::Loss,
     minibatch::{Batch, Minibatch},
     network::{Network, Placement},
@@ -60,7 +60,7 @@ fn outcome<B: Backend + Clone>(
 ) -> Vec<Vec<f64>> {
     let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
     let (x, y) = (cast(&data.x), cast(&data.y));
-    let rho = vec![B::Real::of(settings.rho[0]); network.hidden()];
+    let rho = penalties(&settings.rho, network.hidden()).unwrap();
     let mut minibatch = Minibatch::new(backend, loss, rho);
     minibatch.load(network, &Batch::new(&x, &y, data.samples).unwrap()).unwrap();
     minibatch.infer(network, rule::build::<B>(rule, settings).unwrap().as_ref()).unwrap();
@@ -101,6 +101,50 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
                         assert!(error < 3e-6, "{set:?} {rule} {phi:?} {placement:?} {widths:?}: {error:e}");
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A width around the sizes of tiles and caches: 1 to 70, 127 to 129 or 255 to 257.
+fn some_width(rng: &mut ChaCha8Rng) -> usize {
+    match rng.random_range(0..8) {
+        0 => rng.random_range(127..130),
+        1 => rng.random_range(255..258),
+        _ => rng.random_range(1..71),
+    }
+}
+
+#[test]
+fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for case in 0..96 {
+        let phi = ACTIVATIONS[case % ACTIVATIONS.len()];
+        let (placement, loss) = (Placement::ALL[case / 8 % 2], Loss::ALL[case / 16 % 2]);
+        let (depth, samples) = (rng.random_range(2..10), rng.random_range(1..71));
+        // Two layers of a width before the next, so that some edges have skips.
+        let mut widths = vec![some_width(&mut rng)];
+        while widths.len() < depth {
+            let width = some_width(&mut rng);
+            widths.extend([width, width]);
+        }
+        widths.truncate(depth);
+        widths.push(some_width(&mut rng));
+        let exact = network(&widths, rng.random(), phi, placement, case as u64);
+        let data = Data::new(&exact, samples, loss, case as u64);
+        let budget = rng.random_range(1..12);
+        let rho = (0..exact.hidden()).map(|_| 0.5 + rng.random::<f64>()).collect();
+        let settings = RuleSettings { rho, alpha: 0.7, ..common::settings(&exact, budget, 0.1) };
+        // Unit roundoff, times the operations that follow each other: T + L products up and down, in
+        // each of which the error of a sum of n terms grows like √n, with a margin of 4.
+        let longest = *widths.iter().max().unwrap() as f64;
+        let bound = 4.0 * 2f64.powi(-24) * 2.0 * (budget + depth) as f64 * longest.sqrt();
+        for rule in ["bp", "pc", "pc-alm"] {
+            let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings).concat();
+            for cpu in backends() {
+                let found = outcome(cpu.clone(), &exact.cast(), &data, loss, rule, &settings).concat();
+                let (error, set) = (relative(&found, &wanted), cpu.instruction_set());
+                assert!(error < bound, "{set:?} {rule} {phi:?} {placement:?} {widths:?}: {error:e} > {bound:e}");
             }
         }
     }

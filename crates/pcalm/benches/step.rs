@@ -119,7 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             if plain {
                 measure(&args, Reference::<f32>::new(), &cpu, width, depth, budget)
             } else {
-                measure(&args, cpu.clone(), &cpu, width, depth, budget)
+                measure(&args, cpu, &cpu, width, depth, budget)
             }
         })?;
         let rate = m.gflop / m.inference;

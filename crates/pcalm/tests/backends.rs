@@ -91,7 +91,7 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
                 for rule in ["bp", "pc", "pc-alm"] {
                     let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings);
                     for cpu in backends() {
-                        let found = outcome(cpu.clone(), &rounded, &data, loss, rule, &settings);
+                        let found = outcome(cpu, &rounded, &data, loss, rule, &settings);
                         // Whole outcome against whole outcome: near-zero parts, such as credit
                         // the wave has hardly reached, are differences of numbers near 1 and carry
                         // their rounding error, some 10⁻⁷ times a few tens of operations.
@@ -142,7 +142,7 @@ fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() 
         for rule in ["bp", "pc", "pc-alm"] {
             let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings).concat();
             for cpu in backends() {
-                let found = outcome(cpu.clone(), &exact.cast(), &data, loss, rule, &settings).concat();
+                let found = outcome(cpu, &exact.cast(), &data, loss, rule, &settings).concat();
                 let (error, set) = (relative(&found, &wanted), cpu.instruction_set());
                 assert!(error < bound, "{set:?} {rule} {phi:?} {placement:?} {widths:?}: {error:e} > {bound:e}");
             }

@@ -2,7 +2,7 @@
 //!
 //! The instruction set is chosen when the backend is made: AVX-512 or AVX2 with FMA on x86-64,
 //! NEON on AArch64, else plain Rust. The sweeps are those of every backend; what is written anew
-//! is the arithmetic below them and [`cycle`], which runs a whole inference step layer by layer
+//! is the arithmetic below them and `cycle`, which runs a whole inference step layer by layer
 //! while everything it touches is in cache.
 
 mod cycle;

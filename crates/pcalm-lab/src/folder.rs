@@ -73,8 +73,19 @@ impl Folder {
     /// # Errors
     /// If any of that fails; the old file is then still there.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), LabError> {
-        let target = self.file(name);
-        write_whole(&target, bytes)
+        self.write_with(name, |out| out.write_all(bytes))
+    }
+
+    /// The same for a file that is too large to hold a second time in memory.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn write_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), LabError> {
+        write_whole(&self.file(name), write)
     }
 
     /// Reads a file.
@@ -96,15 +107,15 @@ impl Folder {
     }
 }
 
-/// Writes `bytes` to `target` so that a reader sees the old file or the whole new one.
+/// Lets `write` write to `target` so that a reader sees the old file or the whole new one.
 ///
 /// # Errors
 /// If the folder is missing or cannot be written to, or the disk is full.
-pub fn write_whole(target: &Path, bytes: &[u8]) -> Result<(), LabError> {
+pub fn write_whole(target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), LabError> {
     let io = |e| LabError::io(target, e);
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
+    write(&mut file).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(target).map_err(|e| io(e.error))?;
     make_readable(target).map_err(io)

@@ -16,7 +16,7 @@ use pcalm::{
     error::StabilityBound,
     lagrangian::penalties,
     minibatch::{Minibatch, Report, Score},
-    network::file::NetworkFile,
+    network::file::{NetworkFile, tensors},
     optimizer::Optimizer,
     real::Real,
     theory::{Curvature, curvature},
@@ -29,8 +29,6 @@ use std::{
     time::Instant,
 };
 
-/// Samples evaluated at a time; bounds the memory of evaluation.
-const EVALUATION_BATCH: usize = 1024;
 /// Relative change of the Rayleigh quotient at which the step size's power iteration stops.
 const CURVATURE_TOLERANCE: f64 = 1e-5;
 /// Power iterations at most.
@@ -187,15 +185,15 @@ impl<'a, B: Backend> Run<'a, B> {
 
         let progress = if resume {
             let (checkpoint, progress) = read_checkpoint::<B::Real>(folder)?;
-            if !same_architecture(&checkpoint.network.network, &network) || checkpoint.network.loss != loss {
+            if !same_architecture(&checkpoint.network, &network) || checkpoint.loss != loss {
                 let path = folder.file(names::CHECKPOINT);
                 return Err(LabError::run(
                     &path,
                     format!("the checkpoint is of another architecture than {}", names::CONFIG),
                 ));
             }
-            optimizer.restore(checkpoint.moments, checkpoint.updates)?;
-            network = checkpoint.network.network;
+            optimizer.restore(checkpoint.moments.into_owned(), checkpoint.updates)?;
+            network = checkpoint.network.into_owned();
             progress
         } else {
             let measured = if plan.iterative {
@@ -239,8 +237,8 @@ impl<'a, B: Backend> Run<'a, B> {
             self.checkpoint()?;
         }
         self.write_rows()?;
-        let file = NetworkFile { network: self.trainer.network().clone(), loss: self.loss };
-        self.folder.write(names::NETWORK, &file.to_bytes()?)?;
+        let file = tensors(self.trainer.network(), self.loss);
+        self.folder.write_with(names::NETWORK, |out| file.write_to(out))?;
         let summary = self.summary(end, message);
         self.folder.write(names::SUMMARY, &json(&summary, self.folder.path())?)?;
         self.timing.seconds_per_step = self.timing.training / self.timing.steps.max(1) as f64;
@@ -325,9 +323,10 @@ impl<'a, B: Backend> Run<'a, B> {
     fn evaluate(&mut self) -> Result<Score, LabError> {
         let mut gathered = Gathered::default();
         let mut sum = Score::default();
-        let count = self.data.test.len();
-        for from in (0..count).step_by(EVALUATION_BATCH) {
-            let indices = from..(from + EVALUATION_BATCH).min(count);
+        // No more samples at a time than the run needs states for anyway.
+        let (count, at_once) = (self.data.test.len(), self.experiment.batch.max(self.experiment.probe_samples));
+        for from in (0..count).step_by(at_once) {
+            let indices = from..(from + at_once).min(count);
             gathered.gather(&self.data.test, self.data.classes, indices);
             sum += self.trainer.evaluate(&gathered.batch()?)?;
         }
@@ -342,12 +341,12 @@ impl<'a, B: Backend> Run<'a, B> {
     }
 
     fn checkpoint(&self) -> Result<(), LabError> {
-        let network = NetworkFile { network: self.trainer.network().clone(), loss: self.loss };
         let text =
             serde_json::to_string(&self.progress).map_err(|e| LabError::run(self.folder.path(), e.to_string()))?;
         let notes = BTreeMap::from([(PROGRESS.to_owned(), text)]);
-        let checkpoint = Checkpoint::new(network, self.trainer.optimizer(), notes);
-        self.folder.write(names::CHECKPOINT, &checkpoint.to_bytes()?)
+        let (network, optimizer) = (self.trainer.network(), self.trainer.optimizer());
+        let checkpoint = Checkpoint::new(network, self.loss, optimizer, notes);
+        self.folder.write_with(names::CHECKPOINT, |out| checkpoint.file().write_to(out))
     }
 
     fn write_rows(&self) -> Result<(), LabError> {
@@ -407,7 +406,7 @@ fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
     }
 }
 
-fn read_checkpoint<R: Real>(folder: &Folder) -> Result<(Checkpoint<R>, Progress), LabError> {
+fn read_checkpoint<R: Real>(folder: &Folder) -> Result<(Checkpoint<'static, R>, Progress), LabError> {
     let path = folder.file(names::CHECKPOINT);
     let bytes = folder.read(names::CHECKPOINT)?;
     let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|e| LabError::run(&path, e.to_string()))?;

@@ -5,22 +5,29 @@
 
 use crate::{
     error::Error,
-    network::file::NetworkFile,
+    loss::Loss,
+    network::{
+        Network,
+        file::{NetworkFile, tensors},
+    },
     optimizer::{OPTIMIZERS, Optimizer},
     real::Real,
     tensor_file::TensorFile,
 };
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-/// Weights, optimizer state and the caller's notes on where the run stands.
+/// Weights, optimizer state and the caller's notes on where the run stands: read from a file, or
+/// borrowed from a trainer to be written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint<R> {
-    /// Network and loss.
-    pub network: NetworkFile<R>,
+pub struct Checkpoint<'a, R: Real> {
+    /// The network.
+    pub network: Cow<'a, Network<R>>,
+    /// Its loss.
+    pub loss: Loss,
     /// The optimizer's [`name`](crate::optimizer::MethodInfo::name).
     pub optimizer: String,
     /// The optimizer's moments, as [`Optimizer::moments`].
-    pub moments: Vec<Vec<Vec<R>>>,
+    pub moments: Cow<'a, [Vec<Vec<R>>]>,
     /// Updates done.
     pub updates: u64,
     /// The caller's notes (epoch, step …).
@@ -29,35 +36,37 @@ pub struct Checkpoint<R> {
 
 const NOTE: &str = "note.";
 
-impl<R: Real> Checkpoint<R> {
+impl<'a, R: Real> Checkpoint<'a, R> {
     /// A checkpoint of this network and optimizer.
-    pub fn new(network: NetworkFile<R>, optimizer: &Optimizer<R>, notes: BTreeMap<String, String>) -> Self {
+    pub fn new(
+        network: &'a Network<R>,
+        loss: Loss,
+        optimizer: &'a Optimizer<R>,
+        notes: BTreeMap<String, String>,
+    ) -> Self {
         Checkpoint {
-            network,
+            network: Cow::Borrowed(network),
+            loss,
             optimizer: optimizer.settings().method.info().name.to_owned(),
-            moments: optimizer.moments().to_vec(),
+            moments: Cow::Borrowed(optimizer.moments()),
             updates: optimizer.updates(),
             notes,
         }
     }
 
-    /// The checkpoint's bytes; the same content always gives the same bytes.
-    ///
-    /// # Errors
-    /// Never in practice: the moments have the weights' shapes.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut file = TensorFile::default();
-        self.network.write_into(&mut file);
+    /// The checkpoint as the file it is written to; the same content always gives the same bytes.
+    pub fn file(&self) -> TensorFile<'_, R> {
+        let mut file = tensors(&self.network, self.loss);
         for (i, moment) in self.moments.iter().enumerate() {
-            for (l, (values, edge)) in moment.iter().zip(self.network.network.edges()).enumerate() {
-                file.insert(moment_name(i, l), &[edge.rows(), edge.cols()], values.clone());
+            for (l, (values, edge)) in moment.iter().zip(self.network.edges()).enumerate() {
+                file.insert(moment_name(i, l), &[edge.rows(), edge.cols()], values.as_slice());
             }
         }
         file.metadata.insert("optimizer".into(), self.optimizer.clone());
         file.metadata.insert("updates".into(), self.updates.to_string());
         let notes = self.notes.iter().map(|(k, v)| (format!("{NOTE}{k}"), v.clone()));
         file.metadata.extend(notes);
-        file.to_bytes()
+        file
     }
 
     /// Reads a checkpoint's bytes.
@@ -66,7 +75,7 @@ impl<R: Real> Checkpoint<R> {
     /// If they are not a whole checkpoint whose parts fit together.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let file = TensorFile::from_bytes(bytes)?;
-        let network = NetworkFile::from_tensors(&file)?;
+        let NetworkFile { network, loss } = NetworkFile::from_tensors(&file)?;
         let entry = |key: &str| {
             file.metadata.get(key).ok_or_else(|| {
                 Error::File(format!("the metadata has no `{key}`: this is a network file, not a checkpoint"))
@@ -80,7 +89,7 @@ impl<R: Real> Checkpoint<R> {
         let mut moments = Vec::new();
         for i in 0..count {
             let mut moment = Vec::new();
-            for (l, edge) in network.network.edges().iter().enumerate() {
+            for (l, edge) in network.edges().iter().enumerate() {
                 let name = moment_name(i, l);
                 let (rows, cols, values) = file.matrix(&name)?;
                 if (rows, cols) != (edge.rows(), edge.cols()) {
@@ -92,7 +101,8 @@ impl<R: Real> Checkpoint<R> {
         }
         let note = |(key, value): (&String, &String)| Some((key.strip_prefix(NOTE)?.to_owned(), value.clone()));
         let notes = file.metadata.iter().filter_map(note).collect();
-        Ok(Checkpoint { network, optimizer, moments, updates, notes })
+        let (network, moments) = (Cow::Owned(network), Cow::Owned(moments));
+        Ok(Checkpoint { network, loss, optimizer, moments, updates, notes })
     }
 }
 

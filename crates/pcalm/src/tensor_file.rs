@@ -1,26 +1,39 @@
 //! Safetensors files with reproducible bytes, read into the number type at hand.
 
 use crate::{error::Error, real::Real};
-use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
+use safetensors::{
+    Dtype, SafeTensors,
+    tensor::{Metadata, TensorInfo, TensorView},
+};
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
+    io::{self, Write},
     path::Path,
 };
 
-/// Tensors by name, with the file's metadata.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TensorFile<R> {
+/// Tensors by name, read or borrowed from whoever holds them, with the file's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorFile<'a, R: Real> {
     /// Row-major tensors with their shapes.
-    pub tensors: BTreeMap<String, (Vec<usize>, Vec<R>)>,
+    pub tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [R]>)>,
     /// Key–value text.
     pub metadata: BTreeMap<String, String>,
 }
 
-impl<R: Real> TensorFile<R> {
+/// Numbers turned into bytes at a time when writing.
+const CHUNK: usize = 4096;
+
+impl<R: Real> Default for TensorFile<'_, R> {
+    fn default() -> Self {
+        TensorFile { tensors: BTreeMap::new(), metadata: BTreeMap::new() }
+    }
+}
+
+impl<'a, R: Real> TensorFile<'a, R> {
     /// Adds a tensor of this row-major shape.
-    pub fn insert(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<R>) {
-        self.tensors.insert(name.into(), (shape.to_vec(), values));
+    pub fn insert(&mut self, name: impl Into<String>, shape: &[usize], values: impl Into<Cow<'a, [R]>>) {
+        self.tensors.insert(name.into(), (shape.to_vec(), values.into()));
     }
 
     /// The matrix called `name`: rows, columns and numbers.
@@ -52,7 +65,7 @@ impl<R: Real> TensorFile<R> {
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
             let values = values(&name, &view)?;
-            tensors.insert(name, (view.shape().to_vec(), values));
+            tensors.insert(name, (view.shape().to_vec(), values.into()));
         }
         Ok(TensorFile { tensors, metadata })
     }
@@ -62,14 +75,44 @@ impl<R: Real> TensorFile<R> {
     /// # Errors
     /// If a tensor's shape does not match its numbers.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let views = self.tensors.iter().map(|(name, (shape, values))| {
-            let mut bytes = Vec::with_capacity(values.len() * R::BYTES);
-            values.iter().for_each(|v| v.put_le(&mut bytes));
-            (name, Encoded { dtype: R::DTYPE, shape, bytes })
-        });
-        let metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
-        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| Error::File(e.to_string()))?;
-        Ok(with_sorted_header(bytes))
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes).map_err(|e| Error::File(e.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// Writes the file without holding a second copy of its tensors.
+    ///
+    /// # Errors
+    /// If `out` fails, or a tensor's shape does not match its numbers.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = self.header()?;
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        let mut bytes = Vec::with_capacity(CHUNK * R::BYTES);
+        for chunk in self.tensors.values().flat_map(|(_, values)| values.chunks(CHUNK)) {
+            bytes.clear();
+            chunk.iter().for_each(|v| v.put_le(&mut bytes));
+            out.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The format's JSON header, padded to whole words. `safetensors` keeps metadata in a hash map,
+    /// whose order changes from run to run; sorted, equal content gives equal bytes.
+    fn header(&self) -> io::Result<Vec<u8>> {
+        let mut end = 0;
+        let place = |(name, (shape, values)): (&String, &(Vec<usize>, Cow<[R]>))| {
+            let from = end;
+            end += values.len() * R::BYTES;
+            (name.clone(), TensorInfo { dtype: R::DTYPE, shape: shape.clone(), data_offsets: (from, end) })
+        };
+        let infos = self.tensors.iter().map(place).collect();
+        let notes = self.metadata.clone().into_iter().collect();
+        let metadata = Metadata::new(Some(notes), infos).map_err(io::Error::other)?;
+        // A JSON value keeps its keys in order.
+        let mut header = serde_json::to_vec(&serde_json::to_value(&metadata)?)?;
+        header.resize(header.len().next_multiple_of(8), b' ');
+        Ok(header)
     }
 
     /// Reads a file.
@@ -98,28 +141,6 @@ pub(crate) fn named(path: &Path, error: Error) -> Error {
     }
 }
 
-/// One tensor as the safetensors writer wants it.
-struct Encoded<'a> {
-    dtype: Dtype,
-    shape: &'a [usize],
-    bytes: Vec<u8>,
-}
-
-impl View for Encoded<'_> {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-    fn shape(&self) -> &[usize] {
-        self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 fn values<R: Real>(name: &str, view: &TensorView) -> Result<Vec<R>, Error> {
     let bytes = view.data();
     match view.dtype() {
@@ -127,21 +148,4 @@ fn values<R: Real>(name: &str, view: &TensorView) -> Result<Vec<R>, Error> {
         Dtype::F64 => Ok(bytes.as_chunks::<8>().0.iter().map(|b| R::of(f64::from_le_bytes(*b))).collect()),
         other => Err(Error::File(format!("tensor `{name}` has type {other:?}; F32 or F64 is needed"))),
     }
-}
-
-/// Safetensors writes its header from a hash map, in an order that changes from run to run;
-/// sorted, equal content gives equal bytes.
-fn with_sorted_header(mut bytes: Vec<u8>) -> Vec<u8> {
-    type Header = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
-    let Some((length, rest)) = bytes.split_first_chunk_mut::<8>() else { return bytes };
-    let Ok(length) = usize::try_from(u64::from_le_bytes(*length)) else { return bytes };
-    let Some(text) = rest.get_mut(..length) else { return bytes };
-    let sorted = serde_json::from_slice::<Header>(text).and_then(|header| serde_json::to_vec(&header));
-    if let Ok(sorted) = sorted
-        && sorted.len() <= length
-    {
-        text.fill(b' ');
-        text[..sorted.len()].copy_from_slice(&sorted);
-    }
-    bytes
 }

@@ -121,7 +121,8 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         products_per_sample: probe.work.sample_products as f64 / mean,
     };
     if let Some(path) = &args.output {
-        write_whole(path, &everything(&network, &minibatch, &gradient, &summary, samples)?.to_bytes()?)?;
+        let file = everything(&network, &minibatch, &gradient, &summary, samples)?;
+        write_whole(path, |out| file.write_to(out))?;
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
@@ -131,13 +132,13 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
     Ok(Outcome::Done)
 }
 
-fn everything<B: Backend>(
+fn everything<'a, B: Backend>(
     network: &Network<B::Real>,
     minibatch: &Minibatch<B>,
-    gradient: &Gradient<B::Real>,
+    gradient: &'a Gradient<B::Real>,
     summary: &Summary,
     samples: usize,
-) -> Result<TensorFile<B::Real>, Failure> {
+) -> Result<TensorFile<'a, B::Real>, Failure> {
     let mut file = TensorFile::default();
     let widths = network.widths();
     for (l, &width) in widths[..network.hidden()].iter().enumerate() {
@@ -148,7 +149,7 @@ fn everything<B: Backend>(
     }
     file.insert("output", &[samples, network.outputs()], minibatch.output());
     for (l, (values, edge)) in gradient.edges.iter().zip(network.edges()).enumerate() {
-        file.insert(format!("grad.{}", l + 1), &[edge.rows(), edge.cols()], values.clone());
+        file.insert(format!("grad.{}", l + 1), &[edge.rows(), edge.cols()], values.as_slice());
     }
     if let serde_json::Value::Object(entries) = serde_json::to_value(summary)? {
         for (key, value) in entries {

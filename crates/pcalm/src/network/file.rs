@@ -28,7 +28,7 @@ impl<R: Real> NetworkFile<R> {
     ///
     /// # Errors
     /// If a tensor or metadata entry is missing, malformed or does not fit the others.
-    pub fn from_tensors(file: &TensorFile<R>) -> Result<Self, Error> {
+    pub fn from_tensors(file: &TensorFile<'_, R>) -> Result<Self, Error> {
         file.matrix("w.1")?;
         // The highest number rather than the first gap: a missing matrix must be named, not
         // quietly leave a shallower network.
@@ -61,24 +61,6 @@ impl<R: Real> NetworkFile<R> {
         Ok(NetworkFile { network, loss: loss.unwrap_or_default() })
     }
 
-    /// Adds this network's tensors and metadata to `file`.
-    pub fn write_into(&self, file: &mut TensorFile<R>) {
-        let edges = self.network.edges();
-        for (l, edge) in edges.iter().enumerate() {
-            file.insert(format!("w.{}", l + 1), &[edge.rows(), edge.cols()], edge.weight().to_vec());
-        }
-        let join = |values: Vec<String>| values.join(",");
-        let entries = [
-            ("activation", self.network.activation().name().to_owned()),
-            ("placement", self.network.placement().name().to_owned()),
-            ("loss", self.loss.name().to_owned()),
-            ("skips", join(edges.iter().map(|e| u8::from(e.skip()).to_string()).collect())),
-            // Widened first: the shortest decimal of the f64 reads back to the same number.
-            ("scales", join(edges.iter().map(|e| e.scale().wide().to_string()).collect())),
-        ];
-        file.metadata.extend(entries.map(|(key, value)| (key.to_owned(), value)));
-    }
-
     /// Reads a network file.
     ///
     /// # Errors
@@ -93,10 +75,28 @@ impl<R: Real> NetworkFile<R> {
     /// # Errors
     /// Never in practice: a network's shapes always match its weights.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let mut file = TensorFile::default();
-        self.write_into(&mut file);
-        file.to_bytes()
+        tensors(&self.network, self.loss).to_bytes()
     }
+}
+
+/// A network's weights, borrowed, with the metadata of a network file.
+pub fn tensors<R: Real>(network: &Network<R>, loss: Loss) -> TensorFile<'_, R> {
+    let mut file = TensorFile::default();
+    let edges = network.edges();
+    for (l, edge) in edges.iter().enumerate() {
+        file.insert(format!("w.{}", l + 1), &[edge.rows(), edge.cols()], edge.weight());
+    }
+    let join = |values: Vec<String>| values.join(",");
+    let entries = [
+        ("activation", network.activation().name().to_owned()),
+        ("placement", network.placement().name().to_owned()),
+        ("loss", loss.name().to_owned()),
+        ("skips", join(edges.iter().map(|e| u8::from(e.skip()).to_string()).collect())),
+        // Widened first: the shortest decimal of the f64 reads back to the same number.
+        ("scales", join(edges.iter().map(|e| e.scale().wide().to_string()).collect())),
+    ];
+    file.metadata.extend(entries.map(|(key, value)| (key.to_owned(), value)));
+    file
 }
 
 /// A network that cannot be, as what it is here: a file that cannot be used.

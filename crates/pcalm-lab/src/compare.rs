@@ -7,7 +7,7 @@ use crate::{
     folder::{Folder, names},
     plot::{Curve, accuracy_plot},
     record::{EpochRow, csv, json},
-    run::{End, News, Summary, Timing, run},
+    run::{Cost, End, News, Summary, run},
 };
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ pub struct Finished {
     /// The outcome.
     pub summary: Summary,
     /// Wall times.
-    pub timing: Timing,
+    pub cost: Cost,
     /// Its rows of `epochs.csv`.
     pub epochs: Vec<EpochRow>,
 }
@@ -74,9 +74,9 @@ pub fn compare(
             let experiment = Experiment { rule: rule.clone(), seed, ..base.clone() };
             let place = Folder::create(&folder.file(&format!("{rule}-seed{seed}")))?;
             let mut tell = |n: News| news(rule, seed, n);
-            let (summary, timing, epochs) = run(&experiment, data, &place, false, interrupt, &mut tell)?;
+            let (summary, cost, epochs) = run(&experiment, data, &place, false, interrupt, &mut tell)?;
             if summary.end != End::Interrupted {
-                finished.push(Finished { summary, timing, epochs });
+                finished.push(Finished { summary, cost, epochs });
             }
             if interrupt.load(Ordering::Relaxed) {
                 return Ok(finished);

@@ -20,8 +20,8 @@ pub mod names {
     pub const LAYERS: &str = "layers.csv";
     /// The outcome.
     pub const SUMMARY: &str = "summary.json";
-    /// Wall times, apart from everything that is the same on every run.
-    pub const TIMING: &str = "timing.json";
+    /// Wall times and memory, apart from everything that is the same on every run.
+    pub const COST: &str = "cost.json";
     /// Where the run can go on.
     pub const CHECKPOINT: &str = "checkpoint.safetensors";
     /// The trained network.

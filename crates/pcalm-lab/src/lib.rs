@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod error;
 pub mod experiment;
 pub mod folder;
+pub mod memory;
 pub mod plot;
 pub mod provenance;
 pub mod record;

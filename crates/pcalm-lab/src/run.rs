@@ -6,6 +6,7 @@ use crate::{
     error::LabError,
     experiment::{Experiment, Plan, plan, to_toml},
     folder::{Folder, names},
+    memory::{self, Memory},
     provenance::provenance,
     record::{Progress, Tally, csv, json},
 };
@@ -117,9 +118,9 @@ pub struct Summary {
     pub learning_rate: f64,
 }
 
-/// Wall times of a run, in seconds, of this process alone.
+/// Cost of a run in this process: wall times in seconds, memory in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Timing {
+pub struct Cost {
     /// Training steps timed.
     pub steps: u64,
     /// Seconds in training steps.
@@ -128,10 +129,12 @@ pub struct Timing {
     pub evaluation: f64,
     /// Mean seconds per training step.
     pub seconds_per_step: f64,
+    /// Memory.
+    pub memory: Memory,
 }
 
 /// What [`run`] returns: the outcome, wall times and the rows of `epochs.csv`.
-pub type Outcome = (Summary, Timing, Vec<crate::record::EpochRow>);
+pub type Outcome = (Summary, Cost, Vec<crate::record::EpochRow>);
 
 /// Trains as `experiment` says, in the number type it names; writes to `folder` as it goes.
 ///
@@ -165,7 +168,7 @@ struct Run<'a, B: Backend> {
     bound: Option<StabilityBound>,
     trainer: Trainer<B>,
     progress: Progress,
-    timing: Timing,
+    cost: Cost,
     last: Option<Report>,
 }
 
@@ -212,8 +215,8 @@ impl<'a, B: Backend> Run<'a, B> {
         let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.eta, s, largest_rho, plan.dual_step));
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
-        let timing = Timing::default();
-        Ok(Run { experiment, data, folder, plan, loss, bound, trainer, progress, timing, last: None })
+        let cost = Cost::default();
+        Ok(Run { experiment, data, folder, plan, loss, bound, trainer, progress, cost, last: None })
     }
 
     fn train(mut self, interrupt: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
@@ -241,9 +244,11 @@ impl<'a, B: Backend> Run<'a, B> {
         self.folder.write_with(names::NETWORK, |out| file.write_to(out))?;
         let summary = self.summary(end, message);
         self.folder.write(names::SUMMARY, &json(&summary, self.folder.path())?)?;
-        self.timing.seconds_per_step = self.timing.training / self.timing.steps.max(1) as f64;
-        self.folder.write(names::TIMING, &json(&self.timing, self.folder.path())?)?;
-        Ok((summary, self.timing, self.progress.log.epochs))
+        self.cost.memory.peak = memory::peak();
+        self.cost.memory.data = self.data.bytes() as u64;
+        self.cost.seconds_per_step = self.cost.training / self.cost.steps.max(1) as f64;
+        self.folder.write(names::COST, &json(&self.cost, self.folder.path())?)?;
+        Ok((summary, self.cost, self.progress.log.epochs))
     }
 
     fn train_to(
@@ -273,8 +278,8 @@ impl<'a, B: Backend> Run<'a, B> {
             let factor = self.plan.schedule.factor(self.progress.step, total, self.experiment.warmup);
             let rate = self.plan.learning_rate * factor;
             let report = self.trainer.step(&gathered.batch()?, rate)?;
-            self.timing.training += clock.elapsed().as_secs_f64();
-            self.timing.steps += 1;
+            self.cost.training += clock.elapsed().as_secs_f64();
+            self.cost.steps += 1;
             self.after_step(&report, rate, per_epoch, news);
             self.last = Some(report);
             let step = self.progress.step;
@@ -312,10 +317,13 @@ impl<'a, B: Backend> Run<'a, B> {
     fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
         let clock = Instant::now();
         let test = self.evaluate()?;
+        // Evaluation takes the most samples at a time.
+        let held = self.trainer.memory();
+        (self.cost.memory.weights, self.cost.memory.states) = (held.weights as u64, held.states as u64);
         let probe = self.probe()?;
         let (step, total) = (self.progress.step, self.progress.total);
         self.progress.log.add_epoch(epoch, step, &test, &probe, &total);
-        self.timing.evaluation += clock.elapsed().as_secs_f64();
+        self.cost.evaluation += clock.elapsed().as_secs_f64();
         news(News::Epoch { accuracy: test.accuracy() });
         Ok(())
     }

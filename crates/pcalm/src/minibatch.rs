@@ -185,6 +185,11 @@ impl<B: Backend> Minibatch<B> {
         Ok(())
     }
 
+    /// Bytes of the blocks and states held.
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().map(|slot| slot.block.bytes() + slot.state.bytes()).sum()
+    }
+
     /// Counts work from zero again, the constant part of inference left out.
     pub fn reset_work(&mut self) {
         for slot in &mut self.slots {

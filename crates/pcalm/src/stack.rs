@@ -52,6 +52,11 @@ impl<R: Real> Matrix<R> {
         &self.data
     }
 
+    /// Bytes of its numbers.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.data())
+    }
+
     /// All numbers, row-major.
     pub fn data_mut(&mut self) -> &mut [R] {
         &mut self.data

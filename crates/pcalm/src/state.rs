@@ -110,6 +110,14 @@ impl<R: Real> State<R> {
         &self.output
     }
 
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.look];
+        let rolling = self.scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+        let others = [&self.output, &self.scratch.pulled, &self.scratch.signal];
+        stacks.iter().flat_map(|s| &s.layers).chain(rolling).chain(others).map(Matrix::bytes).sum()
+    }
+
     /// Work done since the counter was last reset.
     pub fn work(&self) -> Work {
         self.work
@@ -143,6 +151,11 @@ impl<R: Real> Block<R> {
             drive: Matrix::zeros(first, samples),
             drive_slopes: Matrix::zeros(slope_rows, samples),
         }
+    }
+
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        [&self.input, &self.target, &self.drive, &self.drive_slopes].map(Matrix::bytes).iter().sum()
     }
 }
 

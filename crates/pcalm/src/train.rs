@@ -22,6 +22,15 @@ pub struct Trainer<B: Backend> {
     gradient: Gradient<B::Real>,
 }
 
+/// Bytes that a [`Trainer`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights, their gradient and the optimizer's moments.
+    pub weights: usize,
+    /// Samples and states of the last minibatch.
+    pub states: usize,
+}
+
 /// A rule's gradient held against BP's on one batch, with the energies at its inferred state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
@@ -59,6 +68,12 @@ impl<B: Backend> Trainer<B> {
     /// The optimizer.
     pub fn optimizer(&self) -> &Optimizer<B::Real> {
         &self.optimizer
+    }
+
+    /// What it holds now.
+    pub fn memory(&self) -> Memory {
+        let weights = self.network.parameters() * size_of::<B::Real>();
+        Memory { weights: 2 * weights + self.optimizer.bytes(), states: self.minibatch.bytes() }
     }
 
     /// Replaces network and optimizer by those of a checkpoint.

@@ -54,7 +54,7 @@ fn print(table: &[Row], finished: &[Finished]) {
         "rule", "test accuracy", "alignment", "norm ratio", "s/step", "products/sample", "GFLOP"
     );
     for row in table {
-        let times = finished.iter().filter(|f| f.summary.rule == row.rule).map(|f| f.timing.seconds_per_step);
+        let times = finished.iter().filter(|f| f.summary.rule == row.rule).map(|f| f.cost.seconds_per_step);
         let seconds = times.sum::<f64>() / row.seeds as f64;
         println!(
             "{:8} {:>8.2} ± {:4.2} % {:>10.4} {:>11.4} {:>11.6} {:>16.1} {:>8.1}  {}",

@@ -7,7 +7,8 @@ use pcalm_lab::{
     LabError,
     experiment::{Experiment, from_toml, option_names},
     folder::{Folder, names},
-    run::{End, Summary, Timing, run as train},
+    memory::Memory,
+    run::{Cost, End, Summary, run as train},
 };
 use std::path::PathBuf;
 
@@ -33,12 +34,12 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let mut display = Display::new(args.common.quiet);
     let title = format!("{} seed {}", experiment.rule, experiment.seed);
     let mut news = |n: pcalm_lab::run::News| display.tell(&title, n);
-    let (summary, timing, _) = train(&experiment, &data, &folder, args.resume.is_some(), &interrupt, &mut news)?;
+    let (summary, cost, _) = train(&experiment, &data, &folder, args.resume.is_some(), &interrupt, &mut news)?;
     display.finish();
     if args.common.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary, &timing, &folder);
+        print(&summary, &cost, &folder);
     }
     Ok(match summary.end {
         End::Done => Outcome::Done,
@@ -57,7 +58,14 @@ fn default_folder(e: &Experiment) -> PathBuf {
     PathBuf::from(format!("runs/train-{}-seed{}", e.rule, e.seed))
 }
 
-fn print(summary: &Summary, timing: &Timing, folder: &Folder) {
+fn memory(memory: &Memory) -> String {
+    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / (1 << 20) as f64);
+    let peak = memory.peak.map_or_else(|| "-".to_owned(), |peak| format!("{} MiB", mib(peak)));
+    let [weights, states, data] = [memory.weights, memory.states, memory.data].map(mib);
+    format!("{peak} (weights and optimizer {weights}, states {states}, data {data})")
+}
+
+fn print(summary: &Summary, cost: &Cost, folder: &Folder) {
     let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
     println!("rule                 {}", summary.rule);
     println!("training steps       {}", summary.steps);
@@ -66,7 +74,8 @@ fn print(summary: &Summary, timing: &Timing, folder: &Folder) {
     println!("alignment to BP      {}", number(summary.alignment));
     println!("norm ratio to BP     {}", number(summary.norm_ratio));
     println!("products per sample  {:.1} per step", summary.products_per_sample);
-    println!("seconds per step     {:.5}", timing.seconds_per_step);
+    println!("seconds per step     {:.5}", cost.seconds_per_step);
+    println!("peak memory          {}", memory(&cost.memory));
     println!("stop reason          {}", summary.stop_reason.as_deref().unwrap_or("-"));
     println!("run folder           {}", folder.path().display());
 }

@@ -54,6 +54,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Bytes of both splits.
+    pub fn bytes(&self) -> usize {
+        let bytes = |s: &Split| size_of_val(s.pixels.as_slice()) + s.labels.len();
+        bytes(&self.train) + bytes(&self.test)
+    }
+
     /// Pixels of one image, the same in both splits.
     pub fn dim(&self) -> usize {
         self.train.dim

@@ -145,6 +145,11 @@ impl<R: Real> Optimizer<R> {
         &self.moments
     }
 
+    /// Bytes of the moments.
+    pub fn bytes(&self) -> usize {
+        self.moments.iter().flatten().map(|m| size_of_val(m.as_slice())).sum()
+    }
+
     /// Puts back moments and update count saved from an optimizer of the same shape.
     ///
     /// # Errors

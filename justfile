@@ -17,3 +17,7 @@ bench-peers *ARGS:
     cargo build --release
     cargo bench -p pcalm --bench step --no-run
     benches/peers/.venv/bin/python benches/peers/run.py --pcalm-bench "cargo bench -q -p pcalm --bench step -- --json" {{ARGS}}
+
+# Redraws docs/performance/peers.svg from benches/peers/measured.json.
+plot-peers:
+    benches/peers/.venv/bin/python benches/peers/plot.py benches/peers/measured.json docs/performance/peers.svg

@@ -22,7 +22,9 @@ import numpy as np
 
 import common
 
-SIZES = [(8, 128), (32, 32), (64, 32), (128, 32), (128, 128), (256, 32), (512, 16)]
+TARGETS = [(8, 128), (32, 32), (64, 32), (128, 32), (128, 128), (256, 32), (512, 16)]
+# With the targets, a line over the width and one over the depth for plot.py.
+LINES = [(8, 32), (16, 32), (32, 8), (32, 16), (32, 64), (32, 128)]
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PEERS = {  # name: command
@@ -244,7 +246,7 @@ def size(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=size, nargs="+", metavar="WIDTHxDEPTH", default=SIZES)
+    parser.add_argument("--sizes", type=size, nargs="+", metavar="WIDTHxDEPTH", default=TARGETS + LINES)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--alpha", type=float, default=common.ALPHA, help="0 is PC")

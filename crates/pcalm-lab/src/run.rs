@@ -317,15 +317,21 @@ impl<'a, B: Backend> Run<'a, B> {
     fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
         let clock = Instant::now();
         let test = self.evaluate()?;
-        // Evaluation takes the most samples at a time.
-        let held = self.trainer.memory();
-        (self.cost.memory.weights, self.cost.memory.states) = (held.weights as u64, held.states as u64);
+        self.note_memory();
         let probe = self.probe()?;
+        self.note_memory();
         let (step, total) = (self.progress.step, self.progress.total);
         self.progress.log.add_epoch(epoch, step, &test, &probe, &total);
         self.cost.evaluation += clock.elapsed().as_secs_f64();
         news(News::Epoch { accuracy: test.accuracy() });
         Ok(())
+    }
+
+    /// Training holds no more than evaluation and diagnostics.
+    fn note_memory(&mut self) {
+        let held = self.trainer.memory();
+        self.cost.memory.weights = held.weights as u64;
+        self.cost.memory.states = self.cost.memory.states.max(held.states as u64);
     }
 
     fn evaluate(&mut self) -> Result<Score, LabError> {

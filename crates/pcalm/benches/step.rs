@@ -5,7 +5,10 @@
 //! the hidden and readout products, two FLOPs each, over the rate of a loop of independent
 //! multiply-adds that never leaves the registers, on the same threads and instruction set.
 
+mod common;
+
 use clap::Parser;
+use common::{best, peak_rate};
 use pcalm::{
     Error,
     activation::Activation,
@@ -14,12 +17,9 @@ use pcalm::{
     minibatch::{Batch, Minibatch},
     network::{Network, Placement},
     optimizer::{Optimizer, Settings},
-    parametrization::{Architecture, Parametrization},
     rule::{self, RuleSettings},
     train::Trainer,
 };
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use std::time::Instant;
 
 /// Benchmarks of inference and training steps.
@@ -62,9 +62,6 @@ struct Args {
 
 /// The sizes of the project's targets: (width, depth).
 const SIZES: &[(usize, usize)] = &[(8, 128), (32, 32), (64, 32), (128, 32), (128, 128), (256, 32), (512, 16)];
-
-const INPUTS: usize = 784;
-const OUTPUTS: usize = 10;
 
 struct Measured {
     peak: f64,
@@ -158,19 +155,11 @@ fn measure<B: Backend<Real = f32> + Clone>(
     depth: usize,
     budget: usize,
 ) -> Result<Measured, Error> {
-    let mut widths = vec![width; depth + 1];
-    (widths[0], widths[depth]) = (INPUTS, OUTPUTS);
     let activation = Activation::from_name(&args.activation).unwrap_or(Activation::Relu);
     let placement = Placement::from_name(&args.placement).unwrap_or_default();
-    let network = Architecture { widths, residual: true, activation, placement }.draw::<f32>(
-        Parametrization::MeanField,
-        1.0,
-        0,
-    )?;
+    let network = common::network(width, depth, activation, placement)?;
     let settings = RuleSettings { hidden: network.hidden(), budget, ..RuleSettings::default() };
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let x: Vec<f32> = (0..args.batch * INPUTS).map(|_| rng.random()).collect();
-    let y: Vec<f32> = (0..args.batch * OUTPUTS).map(|i| f32::from(u8::from(i % OUTPUTS == 3))).collect();
+    let (x, y) = common::samples(args.batch);
     let batch = Batch::new(&x, &y, args.batch)?;
 
     let rho = vec![1.0f32; network.hidden()];
@@ -207,23 +196,4 @@ fn measure<B: Backend<Real = f32> + Clone>(
 fn full_gflop(network: &Network<f32>, samples: usize, budget: usize) -> f64 {
     let edges = network.edges()[1..].iter().map(|e| (e.rows() * e.cols()) as f64).sum::<f64>();
     2e-9 * edges * samples as f64 * (2 * budget + 2) as f64
-}
-
-/// GFLOP/s of register-only multiply-adds on all threads at once.
-fn peak_rate(cpu: &Cpu) -> f64 {
-    let rates = rayon::broadcast(|_| {
-        let clock = Instant::now();
-        let done = cpu.multiply_adds(200_000);
-        2e-9 * done as f64 / clock.elapsed().as_secs_f64()
-    });
-    rates.iter().sum()
-}
-
-fn best(times: usize, mut work: impl FnMut()) -> f64 {
-    let mut time = || {
-        let clock = Instant::now();
-        work();
-        clock.elapsed().as_secs_f64()
-    };
-    (0..times).map(|_| time()).fold(f64::MAX, f64::min)
 }

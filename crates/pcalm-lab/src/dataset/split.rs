@@ -36,6 +36,7 @@ impl Split {
         }
         self.pixels.truncate(n * self.dim);
         self.labels.truncate(n);
+        self.pixels.shrink_to_fit();
         Ok(())
     }
 }

@@ -1,0 +1,136 @@
+//! The kernels of the fast backend one by one, on a block of 32 samples and one thread:
+//! `cargo bench --bench kernels`. An item is a FLOP of the products, two per multiply-add; the row
+//! `peak` is multiply-adds that never leave the registers.
+
+mod common;
+
+use divan::{Bencher, counter::ItemsCount};
+use pcalm::{
+    activation::{ACTIVATIONS, Activation},
+    backend::{Backend, Cpu, Problem},
+    gradient::Gradient,
+    loss::Loss,
+    network::{Network, Placement},
+    optimizer::{Optimizer, Settings},
+    state::{Block, State},
+};
+
+const SAMPLES: usize = 32;
+const SIZES: &[(usize, usize)] = &[(8, 128), (32, 32), (64, 32), (128, 32), (256, 32), (512, 16)];
+
+fn main() {
+    divan::main();
+}
+
+/// One block with the wave under way in every layer.
+struct Fixture {
+    network: Network<f32>,
+    block: Block<f32>,
+    state: State<f32>,
+    rho: Vec<f32>,
+    alpha: Vec<f32>,
+}
+
+impl Fixture {
+    fn new((width, depth): (usize, usize), activation: Activation) -> Self {
+        let network = common::network(width, depth, activation, Placement::Pre).expect("a valid network");
+        let (x, y) = common::samples(SAMPLES);
+        let (mut block, mut state) = (Block::zeros(&network, SAMPLES), State::zeros(&network, SAMPLES));
+        block.input.load(&x);
+        block.target.load(&y);
+        Cpu::new().drive(&network, &mut block, &mut state);
+        let ones = vec![1.0; network.hidden()];
+        let mut fixture = Fixture { network, block, state, rho: ones.clone(), alpha: ones };
+        fixture.run(|cpu, problem, state, _| cpu.forward(problem, state));
+        fixture.run(|cpu, problem, state, alpha| cpu.credit_sweep(problem, state, alpha));
+        fixture
+    }
+
+    fn run(&mut self, kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>, &[f32])) {
+        let Fixture { network, block, state, rho, alpha } = self;
+        kernel(&Cpu::new(), &Problem { network, block, rho, loss: Loss::SquaredError }, state, alpha);
+    }
+
+    /// FLOPs of one product on every edge but the first.
+    fn flops(&self) -> usize {
+        self.network.edges()[1..].iter().map(|e| 2 * e.rows() * e.cols() * SAMPLES).sum()
+    }
+}
+
+fn bench(
+    bencher: Bencher,
+    size: (usize, usize),
+    products: usize,
+    kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>, &[f32]),
+) {
+    let mut fixture = Fixture::new(size, Activation::Relu);
+    bencher.counter(ItemsCount::new(products * fixture.flops())).bench_local(|| fixture.run(&kernel));
+}
+
+#[divan::bench(args = SIZES)]
+fn forward_pass(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 1, |cpu, problem, state, _| cpu.forward(problem, state));
+}
+
+#[divan::bench(args = SIZES)]
+fn credit_sweep(bencher: Bencher, size: (usize, usize)) {
+    // α = 0: the duals stay finite however often it runs.
+    bench(bencher, size, 1, |cpu, problem, state, alpha| cpu.credit_sweep(problem, state, &vec![0.0; alpha.len()]));
+}
+
+#[divan::bench(args = SIZES)]
+fn activity_sweep(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 1, |cpu, problem, state, _| cpu.activity_sweep(problem, state, 0.0));
+}
+
+#[divan::bench(args = SIZES)]
+fn adjoint_sweep(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 1, |cpu, problem, state, _| cpu.adjoint_sweep(problem, state));
+}
+
+/// Both sweeps fused, every layer at work.
+#[divan::bench(args = SIZES)]
+fn cycle(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 2, |cpu, problem, state, alpha| cpu.cycle(problem, state, alpha, 0.25));
+}
+
+/// The fused cycle at (64, 32) with each activation.
+#[divan::bench(args = ACTIVATIONS)]
+fn cycle_of(bencher: Bencher, activation: &Activation) {
+    let mut fixture = Fixture::new((64, 32), *activation);
+    bencher
+        .counter(ItemsCount::new(2 * fixture.flops()))
+        .bench_local(|| fixture.run(|cpu, problem, state, alpha| cpu.cycle(problem, state, alpha, 0.25)));
+}
+
+#[divan::bench(args = SIZES)]
+fn weight_gradient(bencher: Bencher, size: (usize, usize)) {
+    let fixture = Fixture::new(size, Activation::Relu);
+    let mut gradient = Gradient::zeros(&fixture.network);
+    let Fixture { network, block, state, rho, .. } = &fixture;
+    let problem = Problem { network, block, rho, loss: Loss::SquaredError };
+    bencher.counter(ItemsCount::new(fixture.flops())).bench_local(|| {
+        for (edge, out) in gradient.edges.iter_mut().enumerate().skip(1) {
+            Cpu::new().weight_gradient(&problem, state, edge, 1.0, out);
+        }
+    });
+}
+
+/// Adam over all weights; an item is a weight.
+#[divan::bench(args = SIZES)]
+fn adam(bencher: Bencher, size: (usize, usize)) {
+    let Fixture { mut network, .. } = Fixture::new(size, Activation::Relu);
+    let mut optimizer = Optimizer::new(Settings::default(), &network).expect("valid settings");
+    let gradient = Gradient::zeros(&network);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    bencher
+        .counter(ItemsCount::new(network.parameters()))
+        .bench_local(|| pool.install(|| optimizer.update(&mut network, &gradient, 1e-3)));
+}
+
+#[divan::bench]
+fn peak(bencher: Bencher) {
+    let cpu = Cpu::new();
+    let flops = 2 * cpu.multiply_adds(1000);
+    bencher.counter(ItemsCount::new(flops)).bench(|| cpu.multiply_adds(1000));
+}

@@ -267,11 +267,11 @@ impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Pul
         // SAFETY: all pointers are to layers of the product's shape.
         unsafe {
             let z = V::load(self.z.add(at));
-            let mut scale = self.scale;
-            if !POST {
-                let slope = if P::CHEAP_SLOPE { P::both(z).1 } else { V::load(self.here.slopes.add(at)) };
-                scale = scale.mul(slope);
-            }
+            let scale = match (POST, P::CHEAP_SLOPE) {
+                (true, _) => self.scale,
+                (false, true) => P::gated(z, self.scale),
+                (false, false) => self.scale.mul(V::load(self.here.slopes.add(at))),
+            };
             let pulled = if self.skip { sum.mul_add(scale, V::load(self.q_above.add(at))) } else { sum.mul(scale) };
             descended(self.minus_eta, V::load(self.here.q.add(at)), pulled, z).store(self.z.add(at));
         }

@@ -28,6 +28,16 @@ pub trait Phi {
     /// # Safety
     /// As [`Vector`].
     unsafe fn both<V: Vector>(x: V) -> (V, V);
+
+    /// φ'(x) · scale.
+    ///
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    unsafe fn gated<V: Vector>(x: V, scale: V) -> V {
+        // SAFETY: passed on from the caller.
+        unsafe { scale.mul(Self::both(x).1) }
+    }
 }
 
 /// Work that is compiled for each activation.
@@ -76,6 +86,14 @@ impl Phi for Relu {
         unsafe {
             let (zero, one) = (V::splat(0.0), V::splat(1.0));
             (x.at_least(zero), zero.if_less(x, one, zero))
+        }
+    }
+    /// A choice between two products that are the same for a whole layer.
+    #[inline(always)]
+    unsafe fn gated<V: Vector>(x: V, scale: V) -> V {
+        unsafe {
+            let zero = V::splat(0.0);
+            zero.if_less(x, scale, scale.mul(zero))
         }
     }
 }

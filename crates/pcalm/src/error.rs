@@ -30,6 +30,14 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// An iteration for eigenvalues gave up.
+    #[error("{what} did not converge in {steps} products with it")]
+    NotConverged {
+        /// What was asked for.
+        what: &'static str,
+        /// Products with the matrix that were spent.
+        steps: u64,
+    },
     /// Activities became non-finite or exploded during inference.
     #[error("{0}")]
     Diverged(Box<Divergence>),

@@ -59,6 +59,12 @@ impl<'a, R: Real> Batch<'a, R> {
         self.samples
     }
 
+    /// Fills a block of as many samples.
+    pub(crate) fn load_into(&self, block: &mut Block<R>) {
+        block.input.load(self.inputs);
+        block.target.load(self.targets);
+    }
+
     /// D, the width of the inputs.
     pub fn input_width(&self) -> usize {
         self.inputs.len() / self.samples

@@ -1,5 +1,20 @@
-//! What can be said of a network's inference before running it (MATHS.md §6–7).
+//! What can be said of a network's inference before running it (MATHS.md §6, 7 and 9).
 
+mod advice;
 mod curvature;
+mod equilibrium;
+mod krylov;
+mod linearisation;
+mod mode;
+mod spectrum;
+mod stability;
+mod wave;
 
+pub use advice::{Advice, crossing_time};
 pub use curvature::{Curvature, curvature};
+pub use equilibrium::{Equilibrium, Precision};
+pub use linearisation::{HessianInverse, Jacobian, Linearisation};
+pub use mode::Mode;
+pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, Spectrum};
+pub use stability::{Cell, stability_map};
+pub use wave::{FRACTION, LayerCredit, Moment, Wave};

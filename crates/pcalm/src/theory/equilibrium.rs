@@ -1,0 +1,207 @@
+//! The exact equilibrium of predictive coding in a linear network, and what it is worth
+//! (MATHS.md §7; \[FRM\] thm 3.4 and 3.5, \[LIM\] eq. 19).
+//!
+//! Symbols: V_l = a_l W_l + τ_l I; Π_l, the precision of residual c_l; Π_L, that of the output
+//! error. F is quadratic in the activities, so its minimum solves
+//!
+//!   −Π_l V_l z_{l-1} + (Π_l + V_{l+1}ᵀΠ_{l+1}V_{l+1}) z_l − V_{l+1}ᵀΠ_{l+1} z_{l+1} = 0,
+//!
+//! with z_0 = x and z_L = y: a block-tridiagonal system, factored once for all samples. Its energy
+//! is F* = ½ rᵀR⁻¹r with r = y − V_L…V_1 x and
+//! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
+
+use crate::{
+    activation::Activation, backend::Backend, error::Error, lagrangian::Lagrangian, network::Network, stack::Matrix,
+    state::State,
+};
+use faer::{
+    Mat, MatRef, Side,
+    linalg::solvers::{Llt, Solve},
+};
+
+/// How much a residual weighs: Π, symmetric and positive definite.
+#[derive(Clone, Debug)]
+pub enum Precision {
+    /// Π = p I.
+    Scalar(f64),
+    /// Π = diag(p).
+    Diagonal(Vec<f64>),
+    /// Any, `[n, n]`.
+    Full(Mat<f64>),
+}
+
+impl Precision {
+    fn dense(&self, n: usize) -> Mat<f64> {
+        match self {
+            Precision::Scalar(p) => Mat::from_fn(n, n, |i, j| if i == j { *p } else { 0.0 }),
+            Precision::Diagonal(p) => Mat::from_fn(n, n, |i, j| if i == j { p[i] } else { 0.0 }),
+            Precision::Full(p) => p.clone(),
+        }
+    }
+
+    /// Whether it fits a layer of `n` units.
+    fn fits(&self, n: usize) -> bool {
+        match self {
+            Precision::Scalar(_) => true,
+            Precision::Diagonal(p) => p.len() == n,
+            Precision::Full(p) => (p.nrows(), p.ncols()) == (n, n),
+        }
+    }
+}
+
+/// Equilibria of a linear network with the squared error, for any inputs and targets.
+#[derive(Debug)]
+pub struct Equilibrium {
+    /// V_1 … V_L.
+    operators: Vec<Mat<f64>>,
+    /// Π_1 … Π_L.
+    precisions: Vec<Mat<f64>>,
+    /// Factors of the diagonal blocks after elimination from the input side.
+    blocks: Vec<Llt<f64>>,
+    rescaling: Mat<f64>,
+}
+
+impl Equilibrium {
+    /// Factors the system for `network`, with one precision per hidden layer and one for the
+    /// output.
+    ///
+    /// # Errors
+    /// If the network is not linear, a precision does not fit its layer or is not positive definite.
+    pub fn new(network: &Network<f64>, layers: &[Precision], output: &Precision) -> Result<Self, Error> {
+        if network.activation() != Activation::Identity {
+            return Err(Error::setting(
+                "activation",
+                format!(
+                    "the equilibrium has a closed form in linear networks alone; {} is not `identity`",
+                    network.activation().name()
+                ),
+            ));
+        }
+        let (hidden, widths) = (network.hidden(), network.widths());
+        if layers.len() != hidden {
+            return Err(Error::setting(
+                "precision",
+                format!("{} of them for {hidden} hidden layers; one each is needed", layers.len()),
+            ));
+        }
+        let all: Vec<&Precision> = layers.iter().chain([output]).collect();
+        for (l, (precision, &n)) in all.iter().zip(&widths).enumerate() {
+            if !precision.fits(n) {
+                return Err(Error::setting("precision", format!("that of layer {} does not fit its {n} units", l + 1)));
+            }
+        }
+        let precisions: Vec<Mat<f64>> = all.iter().zip(&widths).map(|(p, &n)| p.dense(n)).collect();
+        let operators: Vec<Mat<f64>> = network
+            .edges()
+            .iter()
+            .map(|edge| {
+                let skip = if edge.skip() { 1.0 } else { 0.0 };
+                Mat::from_fn(edge.rows(), edge.cols(), |i, j| {
+                    edge.scale() * edge.weight()[i * edge.cols() + j] + if i == j { skip } else { 0.0 }
+                })
+            })
+            .collect();
+        let rescaling = rescaling(&operators, &precisions)?;
+        let mut blocks: Vec<Llt<f64>> = Vec::with_capacity(hidden);
+        for l in 0..hidden {
+            let (v, p) = (&operators[l + 1], &precisions[l + 1]);
+            let mut block = &precisions[l] + v.transpose() * (p * v);
+            if let Some(before) = blocks.last() {
+                let coupling = &precisions[l] * &operators[l];
+                block -= &coupling * before.solve(coupling.transpose().to_owned());
+            }
+            blocks.push(positive(&block, l)?);
+        }
+        Ok(Equilibrium { operators, precisions, blocks, rescaling })
+    }
+
+    /// R, `[O, O]`.
+    pub fn rescaling(&self) -> &Mat<f64> {
+        &self.rescaling
+    }
+
+    /// z_1* … z_{L-1}* of every column of the inputs `x` `[D, samples]` and targets `y`
+    /// `[O, samples]`.
+    pub fn activities(&self, x: MatRef<f64>, y: MatRef<f64>) -> Vec<Mat<f64>> {
+        let hidden = self.blocks.len();
+        let mut z: Vec<Mat<f64>> = Vec::with_capacity(hidden);
+        for l in 0..hidden {
+            let coupling = &self.precisions[l] * &self.operators[l];
+            let mut right = match l.checked_sub(1) {
+                None => &coupling * x,
+                Some(below) => &coupling * &z[below],
+            };
+            if l + 1 == hidden {
+                right += self.operators[hidden].transpose() * (&self.precisions[hidden] * y);
+            }
+            z.push(self.blocks[l].solve(right));
+        }
+        for l in (0..hidden - 1).rev() {
+            let above = self.operators[l + 1].transpose() * (&self.precisions[l + 1] * &z[l + 1]);
+            z[l] += self.blocks[l].solve(above);
+        }
+        z
+    }
+
+    /// F at the equilibrium of each sample, as ½ rᵀR⁻¹r.
+    ///
+    /// # Errors
+    /// If R is not finite.
+    pub fn energies(&self, x: MatRef<f64>, y: MatRef<f64>) -> Result<Vec<f64>, Error> {
+        let output = self.operators.iter().fold(x.to_owned(), |z, v| v * z);
+        let r = y - output;
+        let solved = positive(&self.rescaling, self.blocks.len())?.solve(&r);
+        Ok((0..r.ncols()).map(|s| 0.5 * (r.col(s).transpose() * solved.col(s))).collect())
+    }
+
+    /// Sets a block's state to its samples' equilibrium: activities, no duals, and the credit
+    /// Π_l c_l and −Π_L e that the weight gradient is read from.
+    pub fn place<B: Backend<Real = f64>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<f64>) {
+        let (block, hidden) = (lagrangian.problem().block, self.blocks.len());
+        let samples = block.samples;
+        let z = self.activities(columns(&block.input, samples).as_ref(), columns(&block.target, samples).as_ref());
+        for (layer, z) in state.activities_mut().layers.iter_mut().zip(&z) {
+            fill(layer, z);
+        }
+        state.duals_mut().clear();
+        let mut c = state.activities().clone();
+        lagrangian.residuals(state, &mut c);
+        for (l, c) in c.layers.iter().enumerate() {
+            fill(&mut state.credit_mut().layers[l], &(&self.precisions[l] * columns(c, samples)));
+        }
+        let error = columns(&state.credit().layers[hidden], samples);
+        fill(&mut state.credit_mut().layers[hidden], &(&self.precisions[hidden] * error));
+    }
+}
+
+/// R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ.
+fn rescaling(operators: &[Mat<f64>], precisions: &[Mat<f64>]) -> Result<Mat<f64>, Error> {
+    let hidden = operators.len() - 1;
+    let outputs = operators[hidden].nrows();
+    let mut tail = Mat::<f64>::identity(outputs, outputs);
+    let mut sum = positive(&precisions[hidden], hidden)?.solve(&tail);
+    for l in (1..=hidden).rev() {
+        tail = &tail * &operators[l];
+        sum += &tail * positive(&precisions[l - 1], l - 1)?.solve(tail.transpose().to_owned());
+    }
+    Ok(sum)
+}
+
+fn positive(matrix: &Mat<f64>, layer: usize) -> Result<Llt<f64>, Error> {
+    matrix.llt(Side::Lower).map_err(|_| {
+        Error::setting("precision", format!("that of layer {} is not finite and positive definite", layer + 1))
+    })
+}
+
+fn columns(matrix: &Matrix<f64>, samples: usize) -> Mat<f64> {
+    Mat::from_fn(matrix.rows(), samples, |i, s| matrix.at(i, s))
+}
+
+fn fill(matrix: &mut Matrix<f64>, values: &Mat<f64>) {
+    let cols = matrix.cols();
+    for i in 0..values.nrows() {
+        for s in 0..values.ncols() {
+            matrix.data_mut()[i * cols + s] = values[(i, s)];
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! The constraint operator C and the energy's Hessian as linear maps (MATHS.md §7).
+//!
+//! Symbols: the stacked activities v = (v_1 … v_{L-1}) of one sample; J_l, the Jacobian of edge l
+//! at given activities, V_l = a_l W_l + τ_l I in a linear network; C v = (v_l − J_l v_{l-1})_l,
+//! block lower-bidiagonal; P = diag(ρ_l); H_ℓ, the loss curvature at the output;
+//! S = J_LᵀH_ℓJ_L in the last block; H = CᵀPC + S.
+//!
+//! In a linear network with the squared error this is the whole truth. In a nonlinear network it
+//! is the linearisation at the activities it was taken at: φ' is frozen, and H is the Gauss–Newton
+//! form, which leaves out φ''.
+//!
+//! C is a forward pass away from its inverse: w = C v is solved by v_l = w_l + J_l v_{l-1}, and
+//! Cᵀ by the adjoint recursion, at the cost of applying them. So the smallest eigenvalues of CᵀC
+//! and H are as cheap as the largest.
+
+use crate::{
+    backend::{Backend, Reference},
+    error::Error,
+    lagrangian::{Lagrangian, penalties},
+    loss::Loss,
+    network::{Edge, Network, Placement},
+    stack::Matrix,
+    state::{Block, State},
+};
+use faer::{
+    Accum, Mat, MatMut, MatRef, Par, Side,
+    linalg::{matmul::matmul, solvers::Solve},
+};
+use rayon::prelude::*;
+
+/// J_l = τ_l I + a_l diag(φ'(u_l)) W_l diag(φ'(z_{l-1})) of one edge; one of the gates is all
+/// ones and left out, by placement.
+#[derive(Clone, Debug)]
+pub struct Jacobian<'a> {
+    edge: &'a Edge<f64>,
+    /// φ'(z_{l-1}) in `pre` placement.
+    before: Option<Vec<f64>>,
+    /// φ'(u_l) in `post` placement.
+    after: Option<Vec<f64>>,
+}
+
+impl Jacobian<'_> {
+    /// n_l.
+    pub fn rows(&self) -> usize {
+        self.edge.rows()
+    }
+
+    /// n_{l-1}.
+    pub fn cols(&self) -> usize {
+        self.edge.cols()
+    }
+
+    fn weight(&self) -> MatRef<'_, f64> {
+        MatRef::from_row_major_slice(self.edge.weight(), self.edge.rows(), self.edge.cols())
+    }
+
+    /// `out += factor · J v`.
+    fn add_to(&self, factor: f64, v: &[f64], out: &mut [f64]) {
+        self.accumulate(self.weight(), &self.before, &self.after, factor, v, out);
+    }
+
+    /// `out += factor · Jᵀ q`.
+    fn add_transposed_to(&self, factor: f64, q: &[f64], out: &mut [f64]) {
+        self.accumulate(self.weight().transpose(), &self.after, &self.before, factor, q, out);
+    }
+
+    fn accumulate(
+        &self,
+        weight: MatRef<f64>,
+        first: &Option<Vec<f64>>,
+        last: &Option<Vec<f64>>,
+        factor: f64,
+        v: &[f64],
+        out: &mut [f64],
+    ) {
+        let gated: Vec<f64>;
+        let signal = match first {
+            None => v,
+            Some(gate) => {
+                gated = v.iter().zip(gate).map(|(v, g)| v * g).collect();
+                &gated
+            }
+        };
+        let mut product = vec![0.0; out.len()];
+        let target = MatMut::from_column_major_slice_mut(&mut product, out.len(), 1);
+        let signal = MatRef::from_column_major_slice(signal, signal.len(), 1);
+        matmul(target, Accum::Replace, weight, signal, factor * self.edge.scale(), Par::Seq);
+        match last {
+            None => out.iter_mut().zip(&product).for_each(|(out, p)| *out += p),
+            Some(gate) => out.iter_mut().zip(product.iter().zip(gate)).for_each(|(out, (p, g))| *out += p * g),
+        }
+        if self.edge.skip() {
+            out.iter_mut().zip(v).for_each(|(out, v)| *out += factor * v);
+        }
+    }
+
+    /// J as a dense matrix.
+    pub fn dense(&self) -> Mat<f64> {
+        let at = |gate: &Option<Vec<f64>>, i: usize| gate.as_ref().map_or(1.0, |g| g[i]);
+        let (weight, skip) = (self.weight(), f64::from(u8::from(self.edge.skip())));
+        Mat::from_fn(self.rows(), self.cols(), |i, j| {
+            let identity = if i == j { skip } else { 0.0 };
+            identity + self.edge.scale() * at(&self.after, i) * weight[(i, j)] * at(&self.before, j)
+        })
+    }
+}
+
+/// C, S and what is made of them, for one sample at given activities.
+#[derive(Clone, Debug)]
+pub struct Linearisation<'a> {
+    /// J_2 … J_L: hidden edges but the first, then the readout.
+    jacobians: Vec<Jacobian<'a>>,
+    /// Where each hidden layer begins in the stacked vector; the last entry is its length.
+    starts: Vec<usize>,
+    /// ρ_l.
+    rho: Vec<f64>,
+    /// √H_ℓ, `[O, O]`.
+    root: Mat<f64>,
+}
+
+impl<'a> Linearisation<'a> {
+    /// At the activities of sample `sample` of `state`, with the slopes and the output that the
+    /// last sweep left there.
+    ///
+    /// # Errors
+    /// If the loss curvature at the output is not finite.
+    pub fn of(
+        network: &'a Network<f64>,
+        loss: Loss,
+        rho: Vec<f64>,
+        state: &State<f64>,
+        sample: usize,
+    ) -> Result<Self, Error> {
+        let column = |m: &Matrix<f64>| (0..m.rows()).map(|i| m.at(i, sample)).collect::<Vec<f64>>();
+        let hidden = network.hidden();
+        let jacobians = (1..=hidden).map(|l| {
+            let edge = &network.edges()[l];
+            let (before, after) = match network.placement() {
+                Placement::Pre => (Some(column(&state.slopes.layers[l - 1])), None),
+                Placement::Post => (None, (l < hidden).then(|| column(&state.slopes.layers[l]))),
+            };
+            Jacobian { edge, before, after }
+        });
+        let mut starts = vec![0];
+        for (l, width) in network.widths()[..hidden].iter().enumerate() {
+            starts.push(starts[l] + width);
+        }
+        let root = root_of_loss_curvature(loss, &column(&state.output))?;
+        Ok(Linearisation { jacobians: jacobians.collect(), starts, rho, root })
+    }
+
+    /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O; penalties
+    /// as in [`penalties`].
+    ///
+    /// # Errors
+    /// If the sample does not fit the network, or its forward pass is not finite.
+    pub fn at_forward_pass(
+        network: &'a Network<f64>,
+        loss: Loss,
+        x: &[f64],
+        y: &[f64],
+        rho: &[f64],
+    ) -> Result<Self, Error> {
+        let backend = Reference::<f64>::new();
+        let rho = penalties(rho, network.hidden())?;
+        let (mut block, mut state) = (Block::zeros(network, 1), State::zeros(network, 1));
+        if x.len() != network.inputs() || y.len() != network.outputs() {
+            return Err(Error::Batch(format!(
+                "a sample with {} inputs and {} targets for a network from {} to {} units",
+                x.len(),
+                y.len(),
+                network.inputs(),
+                network.outputs()
+            )));
+        }
+        block.input.load(x);
+        block.target.load(y);
+        backend.drive(network, &mut block, &mut state);
+        Lagrangian::new(&backend, network, &block, &rho, loss)?.forward(&mut state);
+        if !(state.activities.max_abs() + state.output.max_abs()).is_finite() {
+            return Err(Error::Network("its forward pass on this sample is not finite".into()));
+        }
+        Linearisation::of(network, loss, rho, &state, 0)
+    }
+
+    /// Unknowns: Σ n_l over the hidden layers.
+    pub fn unknowns(&self) -> usize {
+        self.starts[self.hidden()]
+    }
+
+    /// Hidden layers, L − 1.
+    pub fn hidden(&self) -> usize {
+        self.jacobians.len()
+    }
+
+    /// ρ_l.
+    pub fn rho(&self) -> &[f64] {
+        &self.rho
+    }
+
+    /// J_2 … J_L.
+    pub fn jacobians(&self) -> &[Jacobian<'a>] {
+        &self.jacobians
+    }
+
+    fn layer(&self, l: usize) -> std::ops::Range<usize> {
+        self.starts[l]..self.starts[l + 1]
+    }
+
+    fn layers<'s>(&self, v: &'s mut [f64]) -> Vec<&'s mut [f64]> {
+        let mut rest = v;
+        (0..self.hidden())
+            .map(|l| {
+                let (head, tail) = std::mem::take(&mut rest).split_at_mut(self.layer(l).len());
+                rest = tail;
+                head
+            })
+            .collect()
+    }
+
+    /// `out ← C v`.
+    pub fn constraint(&self, v: &[f64], out: &mut [f64]) {
+        out.copy_from_slice(v);
+        self.layers(out).into_par_iter().enumerate().skip(1).for_each(|(l, out)| {
+            self.jacobians[l - 1].add_to(-1.0, &v[self.layer(l - 1)], out);
+        });
+    }
+
+    /// `out ← Cᵀ q`.
+    pub fn constraint_transposed(&self, q: &[f64], out: &mut [f64]) {
+        out.copy_from_slice(q);
+        let last = self.hidden() - 1;
+        self.layers(out).into_par_iter().enumerate().take(last).for_each(|(l, out)| {
+            self.jacobians[l].add_transposed_to(-1.0, &q[self.layer(l + 1)], out);
+        });
+    }
+
+    /// `v ← C⁻¹ v`: a forward pass.
+    pub fn solve_constraint(&self, v: &mut [f64]) {
+        for l in 1..self.hidden() {
+            let (below, above) = v.split_at_mut(self.starts[l]);
+            let width = self.layer(l).len();
+            self.jacobians[l - 1].add_to(1.0, &below[self.starts[l - 1]..], &mut above[..width]);
+        }
+    }
+
+    /// `q ← C⁻ᵀ q`: the adjoint recursion.
+    pub fn solve_constraint_transposed(&self, q: &mut [f64]) {
+        for l in (0..self.hidden() - 1).rev() {
+            let (below, above) = q.split_at_mut(self.starts[l + 1]);
+            let width = self.layer(l + 1).len();
+            self.jacobians[l].add_transposed_to(1.0, &above[..width], &mut below[self.starts[l]..]);
+        }
+    }
+
+    /// `out ← CᵀDC v` with D = diag(d_l) over the layers.
+    pub fn stiffness(&self, d: &[f64], v: &[f64], out: &mut [f64]) {
+        let mut image = vec![0.0; v.len()];
+        self.constraint(v, &mut image);
+        self.scale(&mut image, |l| d[l]);
+        self.constraint_transposed(&image, out);
+    }
+
+    /// `v ← (CᵀDC)⁻¹ v`.
+    pub fn solve_stiffness(&self, d: &[f64], v: &mut [f64]) {
+        self.solve_constraint_transposed(v);
+        self.scale(v, |l| 1.0 / d[l]);
+        self.solve_constraint(v);
+    }
+
+    /// `out += factor · S v`.
+    pub fn add_loss_curvature(&self, factor: f64, v: &[f64], out: &mut [f64]) {
+        let (last, readout) = (self.layer(self.hidden() - 1), &self.jacobians[self.hidden() - 1]);
+        let mut image = vec![0.0; readout.rows()];
+        readout.add_to(1.0, &v[last.clone()], &mut image);
+        let image = &self.root * (self.root.transpose() * MatRef::from_column_major_slice(&image, image.len(), 1));
+        let image: Vec<f64> = (0..image.nrows()).map(|i| image[(i, 0)]).collect();
+        readout.add_transposed_to(factor, &image, &mut out[last]);
+    }
+
+    /// `out ← H v` = (CᵀPC + S) v.
+    pub fn hessian(&self, v: &[f64], out: &mut [f64]) {
+        self.stiffness(&self.rho, v, out);
+        self.add_loss_curvature(1.0, v, out);
+    }
+
+    /// H⁻¹ made ready, by the Woodbury identity on the rank O of S.
+    ///
+    /// # Errors
+    /// If the readout's curvature is not finite.
+    pub fn hessian_inverse(&self) -> Result<HessianInverse<'_, 'a>, Error> {
+        HessianInverse::new(self)
+    }
+
+    fn scale(&self, v: &mut [f64], factor: impl Fn(usize) -> f64) {
+        for l in 0..self.hidden() {
+            let factor = factor(l);
+            v[self.layer(l)].iter_mut().for_each(|v| *v *= factor);
+        }
+    }
+
+    /// C as a dense matrix.
+    pub fn dense_constraint(&self) -> Mat<f64> {
+        let mut c = Mat::identity(self.unknowns(), self.unknowns());
+        for l in 1..self.hidden() {
+            let j = &self.jacobians[l - 1];
+            let corner = c.as_mut().submatrix_mut(self.starts[l], self.starts[l - 1], j.rows(), j.cols());
+            { corner }.copy_from(-j.dense());
+        }
+        c
+    }
+
+    /// S as a dense matrix, `[n, n]`.
+    pub fn dense_loss_curvature(&self) -> Mat<f64> {
+        let n = self.unknowns();
+        let g = self.root.transpose() * self.jacobians[self.hidden() - 1].dense();
+        let mut s = Mat::zeros(n, n);
+        let at = self.starts[self.hidden() - 1];
+        s.as_mut().submatrix_mut(at, at, n - at, n - at).copy_from(g.transpose() * &g);
+        s
+    }
+
+    /// diag(d_l) over the layers, as a vector of length n.
+    pub(super) fn spread(&self, d: &[f64]) -> Vec<f64> {
+        (0..self.hidden()).flat_map(|l| std::iter::repeat_n(d[l], self.layer(l).len())).collect()
+    }
+
+    /// The columns of G = √H_ℓᵀ J_L, transposed: one stacked vector per output.
+    fn readout_columns(&self) -> Vec<Vec<f64>> {
+        let (last, readout) = (self.layer(self.hidden() - 1), &self.jacobians[self.hidden() - 1]);
+        let column = |o: usize| {
+            let root: Vec<f64> = (0..self.root.nrows()).map(|i| self.root[(i, o)]).collect();
+            let mut v = vec![0.0; self.unknowns()];
+            readout.add_transposed_to(1.0, &root, &mut v[last.clone()]);
+            v
+        };
+        (0..self.root.ncols()).map(column).collect()
+    }
+}
+
+/// H⁻¹ = K⁻¹ − K⁻¹Gᵀ (I + G K⁻¹Gᵀ)⁻¹ G K⁻¹, with K = CᵀPC and S = GᵀG. The matrix in the middle
+/// is the rescaling R of the linear equilibrium (MATHS.md §7).
+#[derive(Debug)]
+pub struct HessianInverse<'s, 'a> {
+    linearisation: &'s Linearisation<'a>,
+    /// G's rows.
+    rows: Vec<Vec<f64>>,
+    /// R⁻¹, `[O, O]`.
+    inverse: Mat<f64>,
+}
+
+impl<'s, 'a> HessianInverse<'s, 'a> {
+    fn new(linearisation: &'s Linearisation<'a>) -> Result<Self, Error> {
+        let rows = linearisation.readout_columns();
+        let solved: Vec<Vec<f64>> = rows
+            .par_iter()
+            .map(|row| {
+                let mut v = row.clone();
+                linearisation.solve_stiffness(&linearisation.rho, &mut v);
+                v
+            })
+            .collect();
+        let rescaling =
+            Mat::from_fn(rows.len(), rows.len(), |i, j| dot(&rows[i], &solved[j]) + if i == j { 1.0 } else { 0.0 });
+        let factors = rescaling.llt(Side::Lower).map_err(|_| {
+            Error::Network("the curvature at its readout is not finite: the forward pass overflows".into())
+        })?;
+        let inverse = factors.solve(Mat::<f64>::identity(rows.len(), rows.len()));
+        Ok(HessianInverse { linearisation, rows, inverse })
+    }
+
+    /// `v ← H⁻¹ v`.
+    pub fn apply(&self, v: &mut [f64]) {
+        let lin = self.linearisation;
+        lin.solve_stiffness(&lin.rho, v);
+        let seen = Mat::from_fn(self.rows.len(), 1, |o, _| dot(&self.rows[o], v));
+        let weights = &self.inverse * seen;
+        let mut correction = vec![0.0; v.len()];
+        for (o, row) in self.rows.iter().enumerate() {
+            correction.iter_mut().zip(row).for_each(|(c, r)| *c += weights[(o, 0)] * r);
+        }
+        lin.solve_stiffness(&lin.rho, &mut correction);
+        v.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
+    }
+}
+
+/// √H_ℓ of the loss at an output, from its eigenvectors: H_ℓ = (√H_ℓ)(√H_ℓ)ᵀ.
+fn root_of_loss_curvature(loss: Loss, output: &[f64]) -> Result<Mat<f64>, Error> {
+    let n = output.len();
+    let mut at = Matrix::<f64>::zeros(n, n);
+    at.load(&output.repeat(n));
+    let mut columns = Matrix::<f64>::zeros(n, n);
+    let identity: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect();
+    columns.load(&identity);
+    loss.curvature_product(&at, &mut columns, n);
+    let curvature = Mat::from_fn(n, n, |i, j| columns.at(i, j));
+    let eigen = curvature
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| Error::Network("its output on this sample is not finite".into()))?;
+    let (vectors, values) = (eigen.U(), eigen.S());
+    Ok(Mat::from_fn(n, n, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt()))
+}
+
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

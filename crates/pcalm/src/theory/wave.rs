@@ -1,0 +1,215 @@
+//! Credit on its way from the readout to the input, seen at every step of inference (MATHS.md §7
+//! and §9; \[ALM\] app. D).
+//!
+//! Predicted, for long waves in residual networks: a front moves √(ηα) layers per step, damped by
+//! ηρk²/2 per step at wavenumber k; alignment to BP turns upward at T* = L/√(ηα). With α = 0
+//! credit only diffuses: its front advances as √t.
+
+use crate::{
+    backend::Backend,
+    error::Error,
+    gradient::{Agreement, Alignment, Gradient},
+    infer::{Stop, infer},
+    lagrangian::Lagrangian,
+    loss::Loss,
+    minibatch::Batch,
+    network::Network,
+    real::Real,
+    rule::{Backprop, Rule},
+    stack::Stack,
+    state::{Block, State},
+};
+use num_traits::Zero;
+use std::ops::ControlFlow;
+
+/// The share of its BP value at which a layer's credit counts as arrived.
+pub const FRACTION: f64 = 0.5;
+
+/// Credit of one layer after one step; norms over all samples of the batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerCredit {
+    /// ‖q_l‖.
+    pub credit: f64,
+    /// ‖λ_l‖.
+    pub dual: f64,
+    /// ρ_l‖c_l‖.
+    pub residual: f64,
+    /// The gradient of W_l beside BP's.
+    pub agreement: Agreement,
+}
+
+/// Everything after one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// Steps of inference done.
+    pub step: usize,
+    /// Hidden layers, input side first.
+    pub layers: Vec<LayerCredit>,
+    /// The whole weight gradient beside BP's.
+    pub agreement: Agreement,
+}
+
+/// An inference watched step by step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wave {
+    /// BP's ‖q_l‖ = ‖λ_l‖.
+    pub backprop: Vec<f64>,
+    /// One entry per step, from 0.
+    pub moments: Vec<Moment>,
+}
+
+impl Wave {
+    /// Runs `rule` on all samples of `batch` as one block, looking at every step. ρ_l as from
+    /// [`penalties`](crate::lagrangian::penalties).
+    ///
+    /// # Errors
+    /// If the batch does not fit the network, or the activities diverged.
+    pub fn watch<B: Backend>(
+        backend: &B,
+        network: &Network<B::Real>,
+        batch: &Batch<B::Real>,
+        loss: Loss,
+        rho: &[B::Real],
+        rule: &dyn Rule<B>,
+    ) -> Result<Self, Error> {
+        let (mut block, mut state) = (Block::zeros(network, batch.samples()), State::zeros(network, batch.samples()));
+        batch.load_into(&mut block);
+        backend.drive(network, &mut block, &mut state);
+        let lagrangian = Lagrangian::new(backend, network, &block, rho, loss)?;
+        let mut look = Look::new(backend, &lagrangian, &mut state);
+        let mut moments = Vec::new();
+        let mut watch = |step: usize, state: &State<B::Real>| {
+            moments.push(look.at(step, state));
+            ControlFlow::Continue(())
+        };
+        match infer(rule, &lagrangian, &mut state, &mut watch).stop {
+            Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
+            Stop::Converged | Stop::Budget | Stop::Observer => Ok(Wave { backprop: look.backprop, moments }),
+        }
+    }
+
+    /// When the front has passed each hidden layer, counted from the readout: entry d is the step at
+    /// which d + 1 layers next to the readout all have [`FRACTION`] of their BP credit for the first
+    /// time, interpolated between steps; ends at the first layer that never got there.
+    pub fn arrivals(&self) -> Vec<f64> {
+        let hidden = self.backprop.len();
+        let mut times: Vec<f64> = Vec::new();
+        for l in (0..hidden).rev() {
+            let share = |m: &Moment| m.layers[l].credit / self.backprop[l];
+            let Some(at) = self.moments.iter().position(|m| share(m) >= FRACTION) else { break };
+            let time = match at.checked_sub(1) {
+                None => 0.0,
+                Some(before) => {
+                    let (low, high) = (share(&self.moments[before]), share(&self.moments[at]));
+                    before as f64 + (FRACTION - low) / (high - low)
+                }
+            };
+            times.push(times.last().map_or(time, |last| time.max(*last)));
+        }
+        times
+    }
+
+    /// Layers per step of the front: the slope of a straight line through the arrivals, the first
+    /// and last fifth of the layers left out, where the ends of the network are felt. `None` if the
+    /// front passed fewer than four fifths.
+    pub fn front_speed(&self) -> Option<f64> {
+        let (hidden, times) = (self.backprop.len(), self.arrivals());
+        let range = hidden / 5..hidden - hidden / 5;
+        if times.len() < range.end || range.len() < 3 {
+            return None;
+        }
+        let points: Vec<(f64, f64)> = range.map(|d| (d as f64, times[d])).collect();
+        Some(1.0 / line(&points).0)
+    }
+
+    /// p of the law distance ∝ timeᵖ that fits the arrivals best (in logarithms), and the layers
+    /// it was fitted to: 1 is a wave, ½ diffusion. `None` if the front passed fewer than four.
+    pub fn front_exponent(&self) -> Option<(f64, usize)> {
+        let times = self.arrivals();
+        let arrived = times.iter().enumerate().filter(|(_, t)| **t > 0.0);
+        let points: Vec<(f64, f64)> = arrived.map(|(d, t)| (t.ln(), ((d + 1) as f64).ln())).collect();
+        (points.len() >= 4).then(|| (line(&points).0, points.len()))
+    }
+
+    /// The step at which the alignment to BP rises fastest. `None` without at least three steps.
+    pub fn inflection(&self) -> Option<f64> {
+        let cosines: Vec<f64> = self.moments.iter().map(|m| m.agreement.cosine).collect();
+        let rises: Vec<f64> = cosines.windows(3).map(|w| 0.5 * (w[2] - w[0])).collect();
+        let top = (0..rises.len()).filter(|&i| rises[i].is_finite()).max_by(|&i, &j| rises[i].total_cmp(&rises[j]))?;
+        Some((top + 1) as f64)
+    }
+}
+
+/// Slope and intercept of the least-squares line through points (x, y).
+pub(super) fn line(points: &[(f64, f64)]) -> (f64, f64) {
+    let n = points.len() as f64;
+    let (mx, my) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+    let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + (x - mx) * (y - my), b + (x - mx) * (x - mx)));
+    (xy / xx, my - xy / xx * mx)
+}
+
+/// What looking at a state takes: BP's results to compare with, and buffers.
+struct Look<'s, 'a, B: Backend> {
+    backend: &'s B,
+    lagrangian: &'s Lagrangian<'a, B>,
+    backprop: Vec<f64>,
+    wanted: Gradient<B::Real>,
+    found: Gradient<B::Real>,
+    copy: State<B::Real>,
+    residuals: Stack<B::Real>,
+    still: Vec<B::Real>,
+}
+
+impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
+    fn new(backend: &'s B, lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B::Real>) -> Self {
+        let network = lagrangian.problem().network;
+        infer(&Backprop, lagrangian, state, &mut ());
+        let mut look = Look {
+            backend,
+            lagrangian,
+            backprop: norms(&state.duals, lagrangian.samples()),
+            wanted: Gradient::zeros(network),
+            found: Gradient::zeros(network),
+            residuals: state.activities.clone(),
+            copy: state.clone(),
+            still: vec![B::Real::zero(); network.hidden()],
+        };
+        look.weight_gradient();
+        look.wanted = look.found.clone();
+        look
+    }
+
+    /// The weight gradient of the copied state, a mean over its samples.
+    fn weight_gradient(&mut self) {
+        let weight = B::Real::of(1.0 / self.lagrangian.samples() as f64);
+        for (edge, out) in self.found.edges.iter_mut().enumerate() {
+            out.fill(B::Real::zero());
+            self.backend.weight_gradient(self.lagrangian.problem(), &self.copy, edge, weight, out);
+        }
+    }
+
+    fn at(&mut self, step: usize, state: &State<B::Real>) -> Moment {
+        self.copy.activities.copy_from(&state.activities);
+        self.copy.duals.copy_from(&state.duals);
+        self.copy.front = 0;
+        self.lagrangian.residuals(&mut self.copy, &mut self.residuals);
+        self.lagrangian.credit_sweep(&mut self.copy, &self.still);
+        self.weight_gradient();
+        let (samples, rho) = (self.lagrangian.samples(), self.lagrangian.problem().rho);
+        let alignment = Alignment::new(&self.found, &self.wanted);
+        let credit = norms(&self.copy.credit, samples);
+        let dual = norms(&self.copy.duals, samples);
+        let residual = norms(&self.residuals, samples);
+        let layers = (0..rho.len()).map(|l| LayerCredit {
+            credit: credit[l],
+            dual: dual[l],
+            residual: rho[l].wide() * residual[l],
+            agreement: alignment.layers[l],
+        });
+        Moment { step, layers: layers.collect(), agreement: alignment.whole }
+    }
+}
+
+fn norms<R: Real>(stack: &Stack<R>, samples: usize) -> Vec<f64> {
+    stack.layers.iter().map(|m| m.norm_squared(samples).sqrt()).collect()
+}

@@ -13,12 +13,31 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The command line, with `compare`'s own defaults: long enough for its rules to tell apart on the
-/// embedded data, where one epoch is only 188 steps.
+/// The command line, with defaults of their own for some verbs.
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommand("compare", |c| {
-        c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
-    })
+    Cli::command()
+        // Long enough for its rules to tell apart on the embedded data, where one epoch is only 188
+        // steps.
+        .mut_subcommand("compare", |c| {
+            c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
+        })
+        .mut_subcommand("theory", |theory| {
+            ["spectrum", "equilibrium", "wave"].into_iter().fold(theory, |theory, name| {
+                theory.mut_subcommand(name, |c| c.mut_args(|a| if is_of_training(&a) { a.hide(true) } else { a }))
+            })
+            // The closed form is for linear networks; long enough to see both end.
+            .mut_subcommand("equilibrium", |c| {
+                c.mut_arg("activation", |a| a.default_value("identity")).mut_arg("budget", |a| a.default_value("16L"))
+            })
+            .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
+        })
+}
+
+/// Whether an option has a meaning in training alone: such options stay valid, so that a run's
+/// configuration file can be used, but are not shown.
+fn is_of_training(option: &clap::Arg) -> bool {
+    let training = matches!(option.get_help_heading(), Some("Training" | "Records"));
+    training && !matches!(option.get_id().as_str(), "seed") || option.get_id() == "rule"
 }
 
 #[derive(Subcommand)]
@@ -32,6 +51,8 @@ pub enum Command {
     /// Run one inference on one batch and write out everything.
     #[command(args_override_self = true)]
     Infer(InferArgs),
+    /// Compute what the theory says of a network's inference, beside a simulation of it.
+    Theory(TheoryArgs),
     /// List what there is to choose from.
     List(ListArgs),
     /// Fetch, verify or locate data sets.
@@ -126,6 +147,78 @@ pub struct InferArgs {
     /// Number type: `f32` or `f64`.
     #[arg(long, default_value = "f64")]
     pub dtype: String,
+    /// Print the result as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct TheoryArgs {
+    #[command(subcommand)]
+    pub question: Question,
+}
+
+#[derive(Subcommand)]
+pub enum Question {
+    /// Singular values, condition, stability, rate of convergence; recommends step sizes and a budget.
+    ///
+    /// Of the network's linearisation at the forward pass of one training sample: exact for
+    /// `--activation identity` with the squared error.
+    #[command(args_override_self = true)]
+    Spectrum(SpectrumArgs),
+    /// The exact equilibrium of predictive coding in a linear network, and its gap to backpropagation.
+    #[command(args_override_self = true)]
+    Equilibrium(SamplesArgs),
+    /// Credit at every layer and step of PC and PC-ALM: front, speed, inflection, damping.
+    #[command(args_override_self = true)]
+    Wave(SamplesArgs),
+    /// A map of the stable step sizes, predicted and simulated.
+    #[command(args_override_self = true)]
+    Stability(StabilityArgs),
+}
+
+#[derive(Args)]
+pub struct SpectrumArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Folder to write to
+    #[arg(long, default_value = "runs/spectrum", value_name = "DIR")]
+    pub out: PathBuf,
+    /// The training sample to linearise at, counted from 0.
+    #[arg(long, default_value_t = 0, value_name = "I")]
+    pub sample: usize,
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+#[derive(Args)]
+pub struct SamplesArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Folder to write to [default: runs/equilibrium or runs/wave]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Training samples to look at, the first ones.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub samples: usize,
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+#[derive(Args)]
+pub struct StabilityArgs {
+    /// Folder to write to
+    #[arg(long, default_value = "runs/stability", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Step sizes along each axis.
+    #[arg(long, default_value_t = 48, value_name = "N")]
+    pub grid: usize,
+    /// Largest η ρ σ².
+    #[arg(long, default_value_t = 2.4, value_name = "X", allow_hyphen_values = true)]
+    pub x_max: f64,
+    /// Largest α/ρ.
+    #[arg(long, default_value_t = 6.0, value_name = "R", allow_hyphen_values = true)]
+    pub ratio_max: f64,
     /// Print the result as JSON on stdout.
     #[arg(long)]
     pub json: bool,

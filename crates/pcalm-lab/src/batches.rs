@@ -40,6 +40,12 @@ impl<R: Real> Gathered<R> {
         }
     }
 
+    /// Inputs and targets of the first sample.
+    pub fn first(&self) -> (&[R], &[R]) {
+        let samples = self.samples.max(1);
+        (&self.inputs[..self.inputs.len() / samples], &self.targets[..self.targets.len() / samples])
+    }
+
     /// The batch.
     ///
     /// # Errors

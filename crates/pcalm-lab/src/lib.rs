@@ -12,5 +12,6 @@ pub mod plot;
 pub mod provenance;
 pub mod record;
 pub mod run;
+pub mod theory;
 
 pub use error::LabError;

@@ -7,12 +7,14 @@
 use crate::{
     backend::{Backend, Problem},
     error::Error,
+    gradient::Gradient,
     loss::Loss,
     network::Network,
     real::Real,
     stack::Stack,
     state::{Block, State},
 };
+use num_traits::Zero;
 
 /// One block's Lagrangian on a backend: shapes checked once, then sweeps over the layers.
 #[derive(Debug)]
@@ -147,6 +149,15 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     /// The constraint operator and readout applied to a direction, at the slopes in `state`.
     pub fn push_forward(&self, state: &mut State<B::Real>, direction: &Stack<B::Real>, product: &mut Stack<B::Real>) {
         self.backend.push_forward(&self.problem, state, direction, product);
+    }
+
+    /// `gradient` ← the weight gradient at the credit in `state`, a mean over the block's samples.
+    pub fn weight_gradient(&self, state: &State<B::Real>, gradient: &mut Gradient<B::Real>) {
+        let weight = B::Real::of(1.0 / self.samples() as f64);
+        for (edge, out) in gradient.edges.iter_mut().enumerate() {
+            out.fill(B::Real::zero());
+            self.backend.weight_gradient(&self.problem, state, edge, weight, out);
+        }
     }
 
     /// The energies of the current state; `residuals` receives c.

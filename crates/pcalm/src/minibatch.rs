@@ -59,10 +59,35 @@ impl<'a, R: Real> Batch<'a, R> {
         self.samples
     }
 
-    /// Fills a block of as many samples.
-    pub(crate) fn load_into(&self, block: &mut Block<R>) {
+    /// All samples as one block with its state, for a closer look at one inference than a
+    /// [`Minibatch`] gives.
+    ///
+    /// # Errors
+    /// If the batch does not fit the network.
+    pub fn block<B: Backend<Real = R>>(
+        &self,
+        backend: &B,
+        network: &Network<R>,
+    ) -> Result<(Block<R>, State<R>), Error> {
+        self.fits(network)?;
+        let (mut block, mut state) = (Block::zeros(network, self.samples), State::zeros(network, self.samples));
         block.input.load(self.inputs);
         block.target.load(self.targets);
+        backend.drive(network, &mut block, &mut state);
+        Ok((block, state))
+    }
+
+    fn fits(&self, network: &Network<R>) -> Result<(), Error> {
+        if (self.input_width(), self.target_width()) == (network.inputs(), network.outputs()) {
+            return Ok(());
+        }
+        Err(Error::Batch(format!(
+            "x has {} and y {} features per sample, but the network maps {} inputs to {} outputs",
+            self.input_width(),
+            self.target_width(),
+            network.inputs(),
+            network.outputs()
+        )))
     }
 
     /// D, the width of the inputs.
@@ -159,15 +184,7 @@ impl<B: Backend> Minibatch<B> {
     /// # Errors
     /// If the batch does not fit the network.
     pub fn load(&mut self, network: &Network<B::Real>, batch: &Batch<B::Real>) -> Result<(), Error> {
-        if batch.input_width() != network.inputs() || batch.target_width() != network.outputs() {
-            return Err(Error::Batch(format!(
-                "x has {} and y {} features per sample, but the network maps {} inputs to {} outputs",
-                batch.input_width(),
-                batch.target_width(),
-                network.inputs(),
-                network.outputs()
-            )));
-        }
+        batch.fits(network)?;
         let size = self.backend.block_samples(network);
         self.samples = batch.samples();
         let counts: Vec<usize> = (0..batch.samples()).step_by(size).map(|at| size.min(batch.samples() - at)).collect();

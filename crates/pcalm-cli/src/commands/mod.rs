@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod infer;
 mod list;
+mod theory;
 mod train;
 
 use crate::{
@@ -31,6 +32,7 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Train(args) => on_threads(args.common.threads, || train::run(args, flags))?,
         Command::Compare(args) => on_threads(args.common.threads, || compare::run(args, flags))?,
         Command::Infer(args) => infer::run(args),
+        Command::Theory(args) => theory::run(&args.question, flags)?,
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
     }

@@ -84,7 +84,7 @@ pub struct Experiment {
     #[arg(long, default_value_t = 1.0, value_name = "G", help_heading = "Network")]
     pub gamma0: f64,
     /// Start from this network file instead of drawing weights.
-    #[arg(long, value_name = "FILE", help_heading = "Network")]
+    #[arg(long, visible_alias = "network", value_name = "FILE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
 

@@ -12,7 +12,7 @@
 
 use crate::{
     activation::Activation, backend::Backend, error::Error, lagrangian::Lagrangian, network::Network, stack::Matrix,
-    state::State,
+    state::{Block, State},
 };
 use faer::{
     Mat, MatRef, Side,
@@ -152,6 +152,14 @@ impl Equilibrium {
         let r = y - output;
         let solved = positive(&self.rescaling, self.blocks.len())?.solve(&r);
         Ok((0..r.ncols()).map(|s| 0.5 * (r.col(s).transpose() * solved.col(s))).collect())
+    }
+
+    /// [`energies`](Self::energies) of the samples of a block.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn energies_of(&self, block: &Block<f64>) -> Result<Vec<f64>, Error> {
+        self.energies(columns(&block.input, block.samples).as_ref(), columns(&block.target, block.samples).as_ref())
     }
 
     /// Sets a block's state to its samples' equilibrium: activities, no duals, and the credit

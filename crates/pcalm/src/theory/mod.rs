@@ -1,7 +1,9 @@
 //! What can be said of a network's inference before running it (MATHS.md §6, 7 and 9).
 
 mod advice;
+mod approach;
 mod curvature;
+mod dispersion;
 mod equilibrium;
 mod krylov;
 mod linearisation;
@@ -11,10 +13,14 @@ mod stability;
 mod wave;
 
 pub use advice::{Advice, crossing_time};
+pub use approach::{Distance, distances};
 pub use curvature::{Curvature, curvature};
+pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
 pub use equilibrium::{Equilibrium, Precision};
 pub use linearisation::{HessianInverse, Jacobian, Linearisation};
 pub use mode::Mode;
 pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, Spectrum};
 pub use stability::{Cell, stability_map};
+/// A complex number.
+pub use faer::c64 as Eigenvalue;
 pub use wave::{FRACTION, LayerCredit, Moment, Wave};

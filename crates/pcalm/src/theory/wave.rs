@@ -2,7 +2,7 @@
 //! and §9; \[ALM\] app. D).
 //!
 //! Predicted, for long waves in residual networks: a front moves √(ηα) layers per step, damped by
-//! ηρk²/2 per step at wavenumber k; alignment to BP turns upward at T* = L/√(ηα). With α = 0
+//! ηρk²/2 per step at wavenumber k (see [`dispersion`](super::dispersion())); alignment to BP turns upward at T* = L/√(ηα). With α = 0
 //! credit only diffuses: its front advances as √t.
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     real::Real,
     rule::{Backprop, Rule},
     stack::Stack,
-    state::{Block, State},
+    state::State,
 };
 use num_traits::Zero;
 use std::ops::ControlFlow;
@@ -72,11 +72,9 @@ impl Wave {
         rho: &[B::Real],
         rule: &dyn Rule<B>,
     ) -> Result<Self, Error> {
-        let (mut block, mut state) = (Block::zeros(network, batch.samples()), State::zeros(network, batch.samples()));
-        batch.load_into(&mut block);
-        backend.drive(network, &mut block, &mut state);
+        let (block, mut state) = batch.block(backend, network)?;
         let lagrangian = Lagrangian::new(backend, network, &block, rho, loss)?;
-        let mut look = Look::new(backend, &lagrangian, &mut state);
+        let mut look = Look::new(&lagrangian, &mut state);
         let mut moments = Vec::new();
         let mut watch = |step: usize, state: &State<B::Real>| {
             moments.push(look.at(step, state));
@@ -122,13 +120,31 @@ impl Wave {
         Some(1.0 / line(&points).0)
     }
 
-    /// p of the law distance ∝ timeᵖ that fits the arrivals best (in logarithms), and the layers
-    /// it was fitted to: 1 is a wave, ½ diffusion. `None` if the front passed fewer than four.
-    pub fn front_exponent(&self) -> Option<(f64, usize)> {
-        let times = self.arrivals();
-        let arrived = times.iter().enumerate().filter(|(_, t)| **t > 0.0);
-        let points: Vec<(f64, f64)> = arrived.map(|(d, t)| (t.ln(), ((d + 1) as f64).ln())).collect();
-        (points.len() >= 4).then(|| (line(&points).0, points.len()))
+    /// How far credit has spread after each step: the distance from the last hidden layer, in layers,
+    /// at which a layer's credit, as a share of BP's, is half of that layer's; `None` where it is
+    /// above half everywhere.
+    pub fn half_widths(&self) -> Vec<Option<f64>> {
+        self.moments.iter().map(|m| self.half_width(m)).collect()
+    }
+
+    fn half_width(&self, moment: &Moment) -> Option<f64> {
+        let shares: Vec<f64> =
+            moment.layers.iter().zip(&self.backprop).rev().map(|(layer, bp)| layer.credit / bp).collect();
+        let half = 0.5 * shares[0];
+        let at = shares.iter().position(|s| *s < half)?;
+        Some((at - 1) as f64 + (shares[at - 1] - half) / (shares[at - 1] - shares[at]))
+    }
+
+    /// p of the law half-width ∝ stepsᵖ that fits best (in logarithms) while the half-width is
+    /// between two layers and half of the network: 1 is a wave, ½ diffusion. `None` if fewer than four
+    /// steps are in that range.
+    pub fn spreading_exponent(&self) -> Option<f64> {
+        let range = 2.0..=0.5 * self.backprop.len() as f64;
+        let widths = self.half_widths().into_iter().zip(&self.moments);
+        let points: Vec<(f64, f64)> = widths
+            .filter_map(|(width, m)| width.filter(|w| range.contains(w)).map(|w| ((m.step as f64).ln(), w.ln())))
+            .collect();
+        (points.len() >= 4).then(|| line(&points).0)
     }
 
     /// The step at which the alignment to BP rises fastest. `None` without at least three steps.
@@ -141,7 +157,7 @@ impl Wave {
 }
 
 /// Slope and intercept of the least-squares line through points (x, y).
-pub(super) fn line(points: &[(f64, f64)]) -> (f64, f64) {
+fn line(points: &[(f64, f64)]) -> (f64, f64) {
     let n = points.len() as f64;
     let (mx, my) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
     let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + (x - mx) * (y - my), b + (x - mx) * (x - mx)));
@@ -150,7 +166,6 @@ pub(super) fn line(points: &[(f64, f64)]) -> (f64, f64) {
 
 /// What looking at a state takes: BP's results to compare with, and buffers.
 struct Look<'s, 'a, B: Backend> {
-    backend: &'s B,
     lagrangian: &'s Lagrangian<'a, B>,
     backprop: Vec<f64>,
     wanted: Gradient<B::Real>,
@@ -161,11 +176,10 @@ struct Look<'s, 'a, B: Backend> {
 }
 
 impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
-    fn new(backend: &'s B, lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B::Real>) -> Self {
+    fn new(lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B::Real>) -> Self {
         let network = lagrangian.problem().network;
         infer(&Backprop, lagrangian, state, &mut ());
         let mut look = Look {
-            backend,
             lagrangian,
             backprop: norms(&state.duals, lagrangian.samples()),
             wanted: Gradient::zeros(network),
@@ -174,18 +188,8 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
             copy: state.clone(),
             still: vec![B::Real::zero(); network.hidden()],
         };
-        look.weight_gradient();
-        look.wanted = look.found.clone();
+        lagrangian.weight_gradient(&look.copy, &mut look.wanted);
         look
-    }
-
-    /// The weight gradient of the copied state, a mean over its samples.
-    fn weight_gradient(&mut self) {
-        let weight = B::Real::of(1.0 / self.lagrangian.samples() as f64);
-        for (edge, out) in self.found.edges.iter_mut().enumerate() {
-            out.fill(B::Real::zero());
-            self.backend.weight_gradient(self.lagrangian.problem(), &self.copy, edge, weight, out);
-        }
     }
 
     fn at(&mut self, step: usize, state: &State<B::Real>) -> Moment {
@@ -194,7 +198,7 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
         self.copy.front = 0;
         self.lagrangian.residuals(&mut self.copy, &mut self.residuals);
         self.lagrangian.credit_sweep(&mut self.copy, &self.still);
-        self.weight_gradient();
+        self.lagrangian.weight_gradient(&self.copy, &mut self.found);
         let (samples, rho) = (self.lagrangian.samples(), self.lagrangian.problem().rho);
         let alignment = Alignment::new(&self.found, &self.wanted);
         let credit = norms(&self.copy.credit, samples);

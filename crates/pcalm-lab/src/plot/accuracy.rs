@@ -1,5 +1,6 @@
-//! Pictures, as SVG.
+//! Test accuracy over training.
 
+use super::{COLOURS, picture};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -12,18 +13,12 @@ pub struct Curve {
     pub points: Vec<(f64, f64, f64)>,
 }
 
-/// Colours that colour-blind readers tell apart (Okabe & Ito 2008), darkest first so that they
-/// also differ in grey.
-const COLOURS: [RGBColor; 4] = [RGBColor(0, 0, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
-
 /// Test accuracy over epochs, one curve per rule with a band of one standard deviation.
 ///
 /// # Errors
 /// If the picture cannot be drawn.
 pub fn accuracy_plot(curves: &[Curve]) -> Result<String, LabError> {
-    let mut svg = String::new();
-    draw(curves, &mut svg).map_err(|e| LabError::option("figure", e.to_string()))?;
-    Ok(svg)
+    picture(|svg| draw(curves, svg))
 }
 
 fn draw(curves: &[Curve], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,0 +1,105 @@
+//! What the theory says of an experiment's network on its data, as reports, tables and pictures.
+
+pub mod equilibrium;
+pub mod spectrum;
+pub mod stability;
+pub mod wave;
+
+use crate::{
+    LabError,
+    batches::Gathered,
+    dataset::Dataset,
+    experiment::{Experiment, Plan},
+    folder::Folder,
+    record::{csv, json},
+};
+use pcalm::{
+    activation::Activation,
+    backend::Reference,
+    lagrangian::penalties,
+    loss::Loss,
+    minibatch::Minibatch,
+    network::Network,
+    rule::{BoxedRule, RuleSettings},
+    theory::curvature,
+};
+use serde::Serialize;
+
+/// A network and samples, in `f64`.
+#[derive(Debug)]
+pub struct Case {
+    /// The network, drawn or read.
+    pub network: Network<f64>,
+    /// The loss.
+    pub loss: Loss,
+    samples: Gathered<f64>,
+    rule: RuleSettings,
+    auto_eta: bool,
+}
+
+/// λ_max to six digits, as for a training's step size.
+const CURVATURE: (f64, usize) = (1e-6, 5000);
+
+impl Case {
+    /// The experiment's network with `count` training samples from index `first` on, in file order.
+    ///
+    /// # Errors
+    /// If the experiment cannot be run on the data, or there are too few samples.
+    pub fn new(experiment: &Experiment, data: &Dataset, first: usize, count: usize) -> Result<Self, LabError> {
+        let plan = Plan::new(experiment, data)?;
+        let file = plan.network::<f64>(experiment, data)?;
+        let have = data.train.len();
+        if count == 0 || first.saturating_add(count) > have {
+            let option = if count == 0 || count > have { "samples" } else { "sample" };
+            let problem = format!("{count} from index {first} on, of {have} training samples");
+            return Err(LabError::option(option, problem));
+        }
+        let mut samples = Gathered::default();
+        samples.gather(&data.train, data.classes, first..first + count);
+        Ok(Case { network: file.network, loss: file.loss, samples, rule: plan.rule, auto_eta: plan.auto_eta })
+    }
+
+    /// Whether the theory is exact for it: no activation, and a quadratic loss.
+    pub fn is_linear(&self) -> bool {
+        self.network.activation() == Activation::Identity && self.loss == Loss::SquaredError
+    }
+
+    /// ρ_l.
+    ///
+    /// # Errors
+    /// If they do not fit the network.
+    pub fn rho(&self) -> Result<Vec<f64>, LabError> {
+        Ok(penalties(&self.rule.rho, self.network.hidden())?)
+    }
+
+    /// The step size given, or 1/λ_max over the samples.
+    ///
+    /// # Errors
+    /// If the forward pass is not finite.
+    pub fn eta(&self) -> Result<f64, LabError> {
+        if !self.auto_eta {
+            return Ok(self.rule.eta);
+        }
+        let mut minibatch = Minibatch::new(Reference::<f64>::new(), self.loss, self.rho()?);
+        minibatch.load(&self.network, &self.samples.batch()?)?;
+        Ok(1.0 / curvature(&mut minibatch, &self.network, CURVATURE.0, CURVATURE.1)?.lambda_max)
+    }
+
+    /// A rule on it, with this dual step and budget.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn rule(&self, eta: f64, alpha: f64, budget: usize) -> Result<BoxedRule<Reference<f64>>, LabError> {
+        let settings = RuleSettings { hidden: self.network.hidden(), eta, alpha, budget, ..self.rule.clone() };
+        Ok(pcalm::rule::build("pc-alm", &settings)?)
+    }
+}
+
+/// Writes a report and its tables; a table is a file name and its rows.
+fn write_report<T: Serialize>(folder: &Folder, name: &str, report: &T) -> Result<(), LabError> {
+    folder.write(name, &json(report, folder.path())?)
+}
+
+fn write_table<T: Serialize>(folder: &Folder, name: &str, rows: &[T]) -> Result<(), LabError> {
+    folder.write(name, &csv(rows, folder.path())?)
+}

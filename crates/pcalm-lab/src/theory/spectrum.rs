@@ -1,0 +1,194 @@
+//! `pcalm theory spectrum`: stability, speed of convergence, and a recommended budget.
+
+use super::{Case, write_report, write_table};
+use crate::{
+    LabError,
+    folder::Folder,
+    plot::{Cloud, complex_plane},
+};
+use pcalm::{
+    error::StabilityBound,
+    theory::{Advice, Iteration, Linearisation, Mode, Spectrum, crossing_time},
+};
+use serde::Serialize;
+
+/// What the spectrum of one sample's linearisation says. Limits are those of stability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SpectrumReport {
+    /// Depth L.
+    pub depth: usize,
+    /// Unknowns Σ n_l.
+    pub unknowns: usize,
+    /// Whether the network is linear and the loss quadratic, so that all this is exact.
+    pub exact: bool,
+    /// Largest singular value of C.
+    pub sigma_max: f64,
+    /// Smallest singular value of C.
+    pub sigma_min: f64,
+    /// Largest eigenvalue of the activity Hessian.
+    pub lambda_max: f64,
+    /// Smallest eigenvalue of the activity Hessian.
+    pub lambda_min: f64,
+    /// κ of the activity Hessian.
+    pub condition: f64,
+    /// κ of CᵀC.
+    pub condition_of_constraint: f64,
+    /// η in use.
+    pub eta: f64,
+    /// α in use.
+    pub alpha: f64,
+    /// ρ_l in use.
+    pub rho: Vec<f64>,
+    /// η σ_max² (2ρ + α) with the largest ρ: Jury's bound, below 4.
+    pub jury: f64,
+    /// η λ_max(2H + αCᵀC): the exact bound, below 4.
+    pub stability: f64,
+    /// Whether the exact bound holds.
+    pub stable: bool,
+    /// Largest η by Jury's bound.
+    pub largest_eta_jury: f64,
+    /// Largest η.
+    pub largest_eta: f64,
+    /// Largest α by Jury's bound, if any.
+    pub largest_alpha_jury: Option<f64>,
+    /// Largest α, if any.
+    pub largest_alpha: Option<f64>,
+    /// Spectral radius of M without the loss curvature; for one ρ.
+    pub radius_without_loss: Option<f64>,
+    /// Spectral radius of M.
+    pub radius: f64,
+    /// Steps per factor ten of the distance to the fixed point, if it shrinks.
+    pub steps_per_decade: Option<f64>,
+    /// Radii of the annulus of the oscillating modes; for one ρ.
+    pub annulus: Option<[f64; 2]>,
+    /// Modes that oscillate, of the singular values computed.
+    pub oscillating: Option<usize>,
+    /// T* = L/√(ηα); none with α = 0.
+    pub crossing_time: Option<f64>,
+    /// Recommended η.
+    pub advised_eta: f64,
+    /// Recommended α.
+    pub advised_alpha: f64,
+    /// Recommended budget T.
+    pub advised_budget: usize,
+    /// Why.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct ModeRow {
+    sigma: f64,
+    real: f64,
+    imaginary: f64,
+    radius: f64,
+    oscillates: bool,
+}
+
+#[derive(Serialize)]
+struct EigenvalueRow {
+    loss_curvature: bool,
+    real: f64,
+    imaginary: f64,
+}
+
+/// Measures the linearisation of the case's first sample; writes `spectrum.json`, `modes.csv`,
+/// `eigenvalues.csv` and `spectrum.svg`, the tables and the picture where the network is small enough.
+///
+/// # Errors
+/// If the linearisation is not finite or the files cannot be written.
+pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError> {
+    let rho = case.rho()?;
+    let (x, y) = case.samples.first();
+    let linearisation = Linearisation::at_forward_pass(&case.network, case.loss, x, y, &case.rule.rho)?;
+    let spectrum = Spectrum::new(&linearisation)?;
+    let eta = if case.auto_eta { 1.0 / spectrum.lambda_max } else { case.rule.eta };
+    let iteration = Iteration { linearisation: &linearisation, eta, alpha: case.rule.alpha };
+    let report = report(case, &rho, &spectrum, &iteration)?;
+    let uniform = rho.iter().all(|r| *r == rho[0]);
+    let modes: Option<Vec<(f64, Mode)>> = spectrum
+        .singular_values
+        .as_ref()
+        .filter(|_| uniform)
+        .map(|all| all.iter().map(|&sigma| (sigma, iteration.mode(sigma))).collect());
+    let mut clouds = Vec::new();
+    if let Some(modes) = &modes {
+        let rows = modes.iter().flat_map(|(sigma, mode)| {
+            mode.eigenvalues().map(|e| ModeRow {
+                sigma: *sigma,
+                real: e.re,
+                imaginary: e.im,
+                radius: e.norm(),
+                oscillates: mode.oscillates(),
+            })
+        });
+        write_table(folder, "modes.csv", &rows.collect::<Vec<_>>())?;
+        let points = modes.iter().flat_map(|(_, mode)| mode.eigenvalues().map(|e| (e.re, e.im)));
+        clouds.push(Cloud { name: "without the loss".into(), points: points.collect() });
+    }
+    if let Some(all) = iteration.eigenvalues(true)? {
+        let without = iteration.eigenvalues(false)?.unwrap_or_default();
+        let row = |loss_curvature| move |e: &pcalm::theory::Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im };
+        let rows: Vec<EigenvalueRow> = all.iter().map(row(true)).chain(without.iter().map(row(false))).collect();
+        write_table(folder, "eigenvalues.csv", &rows)?;
+        clouds.push(Cloud { name: "with the loss".into(), points: all.iter().map(|e| (e.re, e.im)).collect() });
+    }
+    if !clouds.is_empty() {
+        let radii = report.annulus.map_or_else(Vec::new, |a| a.to_vec());
+        folder.write("spectrum.svg", complex_plane(&clouds, &radii)?.as_bytes())?;
+    }
+    write_report(folder, "spectrum.json", &report)?;
+    Ok(report)
+}
+
+fn report(
+    case: &Case,
+    rho: &[f64],
+    spectrum: &Spectrum,
+    iteration: &Iteration,
+) -> Result<SpectrumReport, LabError> {
+    let (eta, alpha, depth) = (iteration.eta, iteration.alpha, case.network.depth());
+    let uniform = rho.iter().all(|r| *r == rho[0]);
+    let largest_rho = rho.iter().copied().fold(0.0, f64::max);
+    let sigma_squared = spectrum.sigma_max * spectrum.sigma_max;
+    let jury = StabilityBound::new(eta, sigma_squared, largest_rho, alpha);
+    let advice = Advice::new(iteration.linearisation, spectrum)?;
+    let radius = iteration.radius(spectrum)?;
+    let stability = iteration.stability()?;
+    let ends = [spectrum.sigma_max, spectrum.sigma_min].map(|sigma| iteration.mode(sigma));
+    let jury_alpha = StabilityBound::LIMIT / (eta * sigma_squared) - 2.0 * largest_rho;
+    Ok(SpectrumReport {
+        depth,
+        unknowns: spectrum.unknowns,
+        exact: case.is_linear(),
+        sigma_max: spectrum.sigma_max,
+        sigma_min: spectrum.sigma_min,
+        lambda_max: spectrum.lambda_max,
+        lambda_min: spectrum.lambda_min,
+        condition: spectrum.condition(),
+        condition_of_constraint: spectrum.condition_of_constraint(),
+        eta,
+        alpha,
+        rho: rho.to_vec(),
+        jury: jury.value,
+        stability,
+        stable: stability < StabilityBound::LIMIT,
+        largest_eta_jury: jury.largest_eta(),
+        largest_eta: iteration.largest_eta()?,
+        largest_alpha_jury: (jury_alpha > 0.0).then_some(jury_alpha),
+        largest_alpha: iteration.largest_alpha()?,
+        radius_without_loss: uniform.then(|| ends[0].radius().max(ends[1].radius())),
+        radius,
+        steps_per_decade: (radius < 1.0).then(|| -std::f64::consts::LN_10 / radius.ln()),
+        annulus: uniform.then(|| ends.map(|mode| mode.determinant().max(0.0).sqrt())),
+        oscillating: spectrum
+            .singular_values
+            .as_ref()
+            .filter(|_| uniform)
+            .map(|all| all.iter().filter(|&&sigma| iteration.mode(sigma).oscillates()).count()),
+        crossing_time: (alpha > 0.0).then(|| crossing_time(depth, eta, alpha)),
+        advised_eta: advice.eta,
+        advised_alpha: advice.alpha,
+        advised_budget: advice.budget,
+        reason: advice.reason,
+    })
+}

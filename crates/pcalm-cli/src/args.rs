@@ -22,14 +22,17 @@ pub fn command() -> clap::Command {
             c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
         })
         .mut_subcommand("theory", |theory| {
-            ["spectrum", "equilibrium", "wave"].into_iter().fold(theory, |theory, name| {
-                theory.mut_subcommand(name, |c| c.mut_args(|a| if is_of_training(&a) { a.hide(true) } else { a }))
-            })
-            // The closed form is for linear networks; long enough to see both end.
-            .mut_subcommand("equilibrium", |c| {
-                c.mut_arg("activation", |a| a.default_value("identity")).mut_arg("budget", |a| a.default_value("16L"))
-            })
-            .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
+            ["spectrum", "equilibrium", "wave"]
+                .into_iter()
+                .fold(theory, |theory, name| {
+                    theory.mut_subcommand(name, |c| c.mut_args(|a| if is_of_training(&a) { a.hide(true) } else { a }))
+                })
+                // The closed form is for linear networks; long enough to see both end.
+                .mut_subcommand("equilibrium", |c| {
+                    c.mut_arg("activation", |a| a.default_value("identity"))
+                        .mut_arg("budget", |a| a.default_value("16L"))
+                })
+                .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
         })
 }
 

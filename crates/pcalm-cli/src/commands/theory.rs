@@ -76,8 +76,14 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
             number(r.largest_alpha),
             number(r.largest_alpha_jury)
         );
-        let without = r.radius_without_loss.map_or_else(String::new, |radius| format!(", {radius:.8} without the loss"));
-        println!("spectral radius of M     {:.8}{without}", r.radius);
+        let without =
+            r.radius_without_loss.map_or_else(String::new, |radius| format!(", {radius:.8} without the loss"));
+        let radius = match r.radius {
+            Some(found) if found == r.radius_at_most => format!("{found:.8}"),
+            Some(found) => format!("{found:.8} … {:.8}", r.radius_at_most),
+            None => format!("at most {:.8}", r.radius_at_most),
+        };
+        println!("spectral radius of M     {radius}{without}");
         if let Some(steps) = r.steps_per_decade {
             println!("convergence              a factor 10 in {steps:.0} steps");
         }
@@ -88,7 +94,10 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
             println!("oscillating modes        {count} of {}", r.unknowns);
         }
         println!("T* = L/√(ηα)             {}", number(r.crossing_time));
-        println!("\nrecommended: --eta {:.4} --alpha {:.4} --budget {}", r.advised_eta, r.advised_alpha, r.advised_budget);
+        println!(
+            "\nrecommended: --eta {:.4} --alpha {:.4} --budget {}",
+            r.advised_eta, r.advised_alpha, r.advised_budget
+        );
         println!("{}", r.reason);
     })
 }
@@ -121,10 +130,17 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let report = wave::wave(&case, &folder, budget)?;
     finish(&report, args.common.json, folder.path(), |r| {
         let kind = if r.exact { "exact" } else { "of the linearisation" };
-        println!("L = {}, {} samples, T = {}, η = {:.6}, α = {}; predictions {kind}", r.depth, r.samples, r.budget, r.eta, r.alpha);
+        println!(
+            "L = {}, {} samples, T = {}, η = {:.6}, α = {}; predictions {kind}",
+            r.depth, r.samples, r.budget, r.eta, r.alpha
+        );
         println!("                               predicted   measured");
         println!("front, layers per step         {:>9.4}  {:>9}", r.predicted_speed, number(r.measured_speed));
-        println!("inflection of alignment, steps {:>9.1}  {:>9}", r.predicted_inflection, number(r.measured_inflection));
+        println!(
+            "inflection of alignment, steps {:>9.1}  {:>9}",
+            r.predicted_inflection,
+            number(r.measured_inflection)
+        );
         println!("spreading of PC, exponent      {:>9.1}  {:>9}", 0.5, number(r.pc_exponent));
         println!("damping, measured/predicted    {:>9}  {:>9}", 1, number(r.damping_ratio));
         println!("phase, measured/predicted      {:>9}  {:>9}", 1, number(r.phase_ratio));

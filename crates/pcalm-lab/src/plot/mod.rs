@@ -15,9 +15,7 @@ use plotters::prelude::RGBColor;
 /// also differ in grey.
 const COLOURS: [RGBColor; 4] = [RGBColor(0, 0, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 
-fn picture(
-    draw: impl FnOnce(&mut String) -> Result<(), Box<dyn std::error::Error>>,
-) -> Result<String, LabError> {
+fn picture(draw: impl FnOnce(&mut String) -> Result<(), Box<dyn std::error::Error>>) -> Result<String, LabError> {
     let mut svg = String::new();
     draw(&mut svg).map_err(|e| LabError::option("figure", e.to_string()))?;
     Ok(svg)

@@ -39,7 +39,8 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 17))
         .draw()?;
-    let circle = |r: f64| (0..=180).map(move |i| f64::from(i).to_radians() * 2.0).map(move |a| (r * a.cos(), r * a.sin()));
+    let circle =
+        |r: f64| (0..=180).map(move |i| f64::from(i).to_radians() * 2.0).map(move |a| (r * a.cos(), r * a.sin()));
     chart.draw_series(LineSeries::new(circle(1.0), BLACK.mix(0.6)))?;
     for &r in radii {
         chart.draw_series(DashedLineSeries::new(circle(r), 4, 4, BLACK.mix(0.5).into()))?;

@@ -55,9 +55,11 @@ pub struct SpectrumReport {
     pub largest_alpha: Option<f64>,
     /// Spectral radius of M without the loss curvature; for one ρ.
     pub radius_without_loss: Option<f64>,
-    /// Spectral radius of M.
-    pub radius: f64,
-    /// Steps per factor ten of the distance to the fixed point, if it shrinks.
+    /// Spectral radius of M: the largest found; not looked for in very large networks.
+    pub radius: Option<f64>,
+    /// A bound on it; the same unless not all slow modes could be looked at.
+    pub radius_at_most: f64,
+    /// Steps per factor ten of the distance to the fixed point at that bound, if it shrinks.
     pub steps_per_decade: Option<f64>,
     /// Radii of the annulus of the oscillating modes; for one ρ.
     pub annulus: Option<[f64; 2]>,
@@ -127,7 +129,9 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     }
     if let Some(all) = iteration.eigenvalues(true)? {
         let without = iteration.eigenvalues(false)?.unwrap_or_default();
-        let row = |loss_curvature| move |e: &pcalm::theory::Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im };
+        let row = |loss_curvature| {
+            move |e: &pcalm::theory::Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im }
+        };
         let rows: Vec<EigenvalueRow> = all.iter().map(row(true)).chain(without.iter().map(row(false))).collect();
         write_table(folder, "eigenvalues.csv", &rows)?;
         clouds.push(Cloud { name: "with the loss".into(), points: all.iter().map(|e| (e.re, e.im)).collect() });
@@ -140,12 +144,7 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     Ok(report)
 }
 
-fn report(
-    case: &Case,
-    rho: &[f64],
-    spectrum: &Spectrum,
-    iteration: &Iteration,
-) -> Result<SpectrumReport, LabError> {
+fn report(case: &Case, rho: &[f64], spectrum: &Spectrum, iteration: &Iteration) -> Result<SpectrumReport, LabError> {
     let (eta, alpha, depth) = (iteration.eta, iteration.alpha, case.network.depth());
     let uniform = rho.iter().all(|r| *r == rho[0]);
     let largest_rho = rho.iter().copied().fold(0.0, f64::max);
@@ -153,7 +152,7 @@ fn report(
     let jury = StabilityBound::new(eta, sigma_squared, largest_rho, alpha);
     let advice = Advice::new(iteration.linearisation, spectrum)?;
     let radius = iteration.radius(spectrum)?;
-    let stability = iteration.stability()?;
+    let stability = iteration.stability(spectrum)?;
     let ends = [spectrum.sigma_max, spectrum.sigma_min].map(|sigma| iteration.mode(sigma));
     let jury_alpha = StabilityBound::LIMIT / (eta * sigma_squared) - 2.0 * largest_rho;
     Ok(SpectrumReport {
@@ -173,12 +172,13 @@ fn report(
         stability,
         stable: stability < StabilityBound::LIMIT,
         largest_eta_jury: jury.largest_eta(),
-        largest_eta: iteration.largest_eta()?,
+        largest_eta: iteration.largest_eta(spectrum)?,
         largest_alpha_jury: (jury_alpha > 0.0).then_some(jury_alpha),
-        largest_alpha: iteration.largest_alpha()?,
+        largest_alpha: iteration.largest_alpha(spectrum)?,
         radius_without_loss: uniform.then(|| ends[0].radius().max(ends[1].radius())),
-        radius,
-        steps_per_decade: (radius < 1.0).then(|| -std::f64::consts::LN_10 / radius.ln()),
+        radius: radius.found,
+        radius_at_most: radius.at_most,
+        steps_per_decade: (radius.at_most < 1.0).then(|| -std::f64::consts::LN_10 / radius.at_most.ln()),
         annulus: uniform.then(|| ends.map(|mode| mode.determinant().max(0.0).sqrt())),
         oscillating: spectrum
             .singular_values

@@ -105,7 +105,11 @@ pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, L
     let (alm, pc) = rayon::join(|| watch(alpha), || watch(0.0));
     let (alm, pc) = (alm?, pc?);
     let both = [("pc-alm", &alm), ("pc", &pc)];
-    write_table(folder, "credit.csv", &both.iter().flat_map(|(rule, wave)| credit_rows(rule, wave)).collect::<Vec<_>>())?;
+    write_table(
+        folder,
+        "credit.csv",
+        &both.iter().flat_map(|(rule, wave)| credit_rows(rule, wave)).collect::<Vec<_>>(),
+    )?;
     write_table(folder, "steps.csv", &both.iter().flat_map(|(rule, wave)| step_rows(rule, wave)).collect::<Vec<_>>())?;
     let modes = modes(case, eta, budget)?;
     if let Some(modes) = &modes {

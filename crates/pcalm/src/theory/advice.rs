@@ -32,7 +32,7 @@ impl Advice {
     /// If the linearisation's eigenvalues cannot be found.
     pub fn new(linearisation: &Linearisation, spectrum: &Spectrum) -> Result<Self, Error> {
         let eta = 1.0 / spectrum.lambda_max;
-        let limit = Iteration { linearisation, eta, alpha: 0.0 }.largest_alpha()?;
+        let limit = Iteration { linearisation, eta, alpha: 0.0 }.largest_alpha(spectrum)?;
         let limit = limit.ok_or_else(|| Error::setting("rho", "no dual step is stable with these penalties"))?;
         let alpha = 0.5 * limit;
         let depth = linearisation.hidden() + 1;

@@ -10,9 +10,7 @@ use super::{
     linearisation::{Linearisation, dot},
     spectrum::Iteration,
 };
-use crate::{
-    backend::Reference, error::Error, infer::infer, lagrangian::Lagrangian, rule::Rule, state::State,
-};
+use crate::{backend::Reference, error::Error, infer::infer, lagrangian::Lagrangian, rule::Rule, state::State};
 use std::ops::ControlFlow;
 
 /// Up to this many unknowns the singular vectors are computed.

@@ -11,7 +11,12 @@
 //! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
 
 use crate::{
-    activation::Activation, backend::Backend, error::Error, lagrangian::Lagrangian, network::Network, stack::Matrix,
+    activation::Activation,
+    backend::Backend,
+    error::Error,
+    lagrangian::Lagrangian,
+    network::Network,
+    stack::Matrix,
     state::{Block, State},
 };
 use faer::{

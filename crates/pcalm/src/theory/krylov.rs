@@ -1,5 +1,5 @@
-//! A few extreme eigenvalues of a symmetric map, by faer's restarted Lanczos iteration, or all of
-//! them from the dense matrix where it is small.
+//! A few extreme eigenvalues of a linear map: of a symmetric one by linfa's LOBPCG, of a general one by
+//! faer's restarted Arnoldi iteration, or from the dense matrix where it is small.
 
 use crate::error::Error;
 use faer::{
@@ -7,56 +7,64 @@ use faer::{
     dyn_stack::{MemBuffer, MemStack, StackReq},
     matrix_free::{
         LinOp,
-        eigen::{
-            PartialEigenParams, partial_eigen, partial_eigen_scratch, partial_self_adjoint_eigen,
-            partial_self_adjoint_eigen_scratch,
-        },
+        eigen::{PartialEigenParams, partial_eigen, partial_eigen_scratch},
     },
 };
+use linfa_linalg::{Order, lobpcg::lobpcg};
+use ndarray::{Array2, ArrayView2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Up to this many unknowns the matrix is formed.
 const DENSE: usize = 128;
-/// Vectors kept between restarts, at least and at most.
-const KEPT: (usize, usize) = (32, 96);
+/// Steps of LOBPCG, and restarts of Arnoldi's iteration, before it gives up.
+const LIMITS: (usize, usize) = (2000, 100);
 
-/// The `count` eigenvalues of largest magnitude of a symmetric n × n map, largest magnitude first,
-/// and the eigenvector of the first; to a residual of `tolerance` times a bound `scale` on them.
-/// The error of an eigenvalue is at most that residual, and usually its square over the gap.
+/// The largest eigenvalue of a symmetric positive n × n map and its eigenvector; to a residual of
+/// `tolerance` times a bound `scale` on the map. The error of the eigenvalue is at most that residual, and
+/// usually its square over the gap to the next.
 pub fn largest(
     n: usize,
-    count: usize,
     tolerance: f64,
     scale: f64,
     apply: impl Fn(&[f64], &mut [f64]) + Sync,
-) -> Result<(Vec<f64>, Vec<f64>), Error> {
-    if n <= DENSE.max(8 * count) {
-        return dense(n, count, apply);
+) -> Result<(f64, Vec<f64>), Error> {
+    if n <= DENSE {
+        let eigen = matrix(n, apply).self_adjoint_eigen(Side::Lower).map_err(|_| not_finite())?;
+        return Ok((eigen.S()[n - 1], (0..n).map(|i| eigen.U()[(i, n - 1)]).collect()));
     }
-    let map = Map { n, apply, calls: AtomicU64::new(0) };
-    let (params, start) = setup(n, count);
-    let mut vectors = Mat::zeros(n, count);
-    let mut values = vec![0.0; count];
-    let mut memory = MemBuffer::new(partial_self_adjoint_eigen_scratch(&map, count, Par::Seq, params));
-    let info = partial_self_adjoint_eigen(
-        vectors.as_mut(),
-        &mut values,
-        &map,
-        start.as_ref(),
-        tolerance * scale,
-        Par::rayon(0),
-        MemStack::new(&mut memory),
-        params,
-    );
-    map.check(info.n_converged_eigen, count)?;
-    let first = (0..n).map(|i| vectors[(i, 0)]).collect();
-    Ok((values, first))
+    let calls = AtomicU64::new(0);
+    let by_columns = |v: ArrayView2<f64>| {
+        let mut out = Array2::zeros(v.dim());
+        let mut image = vec![0.0; n];
+        for (from, mut to) in v.columns().into_iter().zip(out.columns_mut()) {
+            calls.fetch_add(1, Ordering::Relaxed);
+            apply(&from.to_vec(), &mut image);
+            to.iter_mut().zip(&image).for_each(|(to, i)| *to = *i);
+        }
+        out
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let start = Array2::from_shape_fn((n, 1), |_| rng.random::<f64>() - 0.5);
+    let goal = tolerance * scale;
+    let found = match lobpcg(by_columns, start, |_| {}, None, goal as f32, LIMITS.0, Order::Largest) {
+        Ok(found) => Some(found),
+        // It also fails when its directions become dependent, which happens once they have converged.
+        Err((_, best)) => best,
+    };
+    match found {
+        Some(found) if found.rnorm[0] <= 10.0 * goal => Ok((found.eigvals[0], found.eigvecs.column(0).to_vec())),
+        _ => Err(gave_up(calls.into_inner())),
+    }
 }
 
-/// The `count` eigenvalues of largest magnitude of a general n × n map, in no order; as
-/// [`largest`].
+fn gave_up(steps: u64) -> Error {
+    Error::NotConverged { what: "the extreme eigenvalues of the network's linearisation", steps }
+}
+
+/// About `count` eigenvalues of largest magnitude of a general n × n map, in no order; as
+/// [`largest`]. A conjugate pair at the end of the count may be missing.
 pub fn largest_of_general(
     n: usize,
     count: usize,
@@ -68,7 +76,7 @@ pub fn largest_of_general(
         return matrix(n, apply).eigenvalues().map_err(|_| not_finite());
     }
     let map = Map { n, apply, calls: AtomicU64::new(0) };
-    let (params, start) = setup(n, count);
+    let (params, start) = setup(n);
     let mut vectors = Mat::zeros(n, count);
     let mut values = vec![c64::new(0.0, 0.0); count];
     let mut memory = MemBuffer::new(partial_eigen_scratch(&map, count, Par::Seq, params));
@@ -82,13 +90,13 @@ pub fn largest_of_general(
         MemStack::new(&mut memory),
         params,
     );
-    map.check(info.n_converged_eigen, count)?;
+    map.check(info.n_converged_eigen, count.saturating_sub(2).max(1))?;
+    values.truncate(info.n_converged_eigen);
     Ok(values)
 }
 
-fn setup(n: usize, count: usize) -> (PartialEigenParams, Col<f64>) {
-    let (min_dim, max_dim) = (KEPT.0.max(2 * count), KEPT.1.max(4 * count).min(n - 1));
-    let params = PartialEigenParams { min_dim, max_dim, max_restarts: 200, ..Default::default() };
+fn setup(n: usize) -> (PartialEigenParams, Col<f64>) {
+    let params = PartialEigenParams { max_restarts: LIMITS.1, ..Default::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     (params, Col::from_fn(n, |_| rng.random::<f64>() - 0.5))
 }
@@ -103,14 +111,6 @@ fn matrix(n: usize, apply: impl Fn(&[f64], &mut [f64])) -> Mat<f64> {
         (0..n).for_each(|i| matrix[(i, j)] = image[i]);
     }
     matrix
-}
-
-fn dense(n: usize, count: usize, apply: impl Fn(&[f64], &mut [f64])) -> Result<(Vec<f64>, Vec<f64>), Error> {
-    let eigen = matrix(n, apply).self_adjoint_eigen(Side::Lower).map_err(|_| not_finite())?;
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&i, &j| eigen.S()[j].abs().total_cmp(&eigen.S()[i].abs()));
-    let values = order[..count.min(n)].iter().map(|&i| eigen.S()[i]).collect();
-    Ok((values, (0..n).map(|i| eigen.U()[(i, order[0])]).collect()))
 }
 
 pub fn not_finite() -> Error {
@@ -134,8 +134,7 @@ impl<F> Map<F> {
         if converged >= wanted {
             return Ok(());
         }
-        let steps = self.calls.load(Ordering::Relaxed);
-        Err(Error::NotConverged { what: "the extreme eigenvalues of the network's linearisation", steps })
+        Err(gave_up(self.calls.load(Ordering::Relaxed)))
     }
 }
 

@@ -253,12 +253,30 @@ impl<'a> Linearisation<'a> {
         }
     }
 
-    /// `out ← CᵀDC v` with D = diag(d_l) over the layers.
+    /// `out ← CᵀDC v` with D = diag(d_l) over the layers. Each J is read once, for its product and
+    /// its transpose's: in large networks that is what takes the time.
     pub fn stiffness(&self, d: &[f64], v: &[f64], out: &mut [f64]) {
-        let mut image = vec![0.0; v.len()];
-        self.constraint(v, &mut image);
-        self.scale(&mut image, |l| d[l]);
-        self.constraint_transposed(&image, out);
+        let pulled: Vec<Vec<f64>> = self
+            .layers(out)
+            .into_par_iter()
+            .enumerate()
+            .map(|(l, out)| {
+                out.copy_from_slice(&v[self.layer(l)]);
+                let Some(below) = l.checked_sub(1) else {
+                    out.iter_mut().for_each(|w| *w *= d[l]);
+                    return Vec::new();
+                };
+                let j = &self.jacobians[below];
+                j.add_to(-1.0, &v[self.layer(below)], out);
+                out.iter_mut().for_each(|w| *w *= d[l]);
+                let mut pulled = vec![0.0; j.cols()];
+                j.add_transposed_to(1.0, out, &mut pulled);
+                pulled
+            })
+            .collect();
+        for (l, pulled) in pulled.iter().enumerate().skip(1) {
+            out[self.layer(l - 1)].iter_mut().zip(pulled).for_each(|(out, p)| *out -= p);
+        }
     }
 
     /// `v ← (CᵀDC)⁻¹ v`.
@@ -338,13 +356,13 @@ impl<'a> Linearisation<'a> {
     }
 }
 
-/// H⁻¹ = K⁻¹ − K⁻¹Gᵀ (I + G K⁻¹Gᵀ)⁻¹ G K⁻¹, with K = CᵀPC and S = GᵀG. The matrix in the middle
-/// is the rescaling R of the linear equilibrium (MATHS.md §7).
+/// H⁻¹ = K⁻¹ − (K⁻¹Gᵀ) R⁻¹ (K⁻¹Gᵀ)ᵀ, with K = CᵀPC, S = GᵀG and R = I + G K⁻¹Gᵀ, the rescaling of the
+/// linear equilibrium (MATHS.md §7).
 #[derive(Debug)]
 pub struct HessianInverse<'s, 'a> {
     linearisation: &'s Linearisation<'a>,
-    /// G's rows.
-    rows: Vec<Vec<f64>>,
+    /// The columns of K⁻¹Gᵀ.
+    columns: Vec<Vec<f64>>,
     /// R⁻¹, `[O, O]`.
     inverse: Mat<f64>,
 }
@@ -352,7 +370,7 @@ pub struct HessianInverse<'s, 'a> {
 impl<'s, 'a> HessianInverse<'s, 'a> {
     fn new(linearisation: &'s Linearisation<'a>) -> Result<Self, Error> {
         let rows = linearisation.readout_columns();
-        let solved: Vec<Vec<f64>> = rows
+        let columns: Vec<Vec<f64>> = rows
             .par_iter()
             .map(|row| {
                 let mut v = row.clone();
@@ -361,26 +379,22 @@ impl<'s, 'a> HessianInverse<'s, 'a> {
             })
             .collect();
         let rescaling =
-            Mat::from_fn(rows.len(), rows.len(), |i, j| dot(&rows[i], &solved[j]) + if i == j { 1.0 } else { 0.0 });
+            Mat::from_fn(rows.len(), rows.len(), |i, j| dot(&rows[i], &columns[j]) + if i == j { 1.0 } else { 0.0 });
         let factors = rescaling.llt(Side::Lower).map_err(|_| {
             Error::Network("the curvature at its readout is not finite: the forward pass overflows".into())
         })?;
         let inverse = factors.solve(Mat::<f64>::identity(rows.len(), rows.len()));
-        Ok(HessianInverse { linearisation, rows, inverse })
+        Ok(HessianInverse { linearisation, columns, inverse })
     }
 
     /// `v ← H⁻¹ v`.
     pub fn apply(&self, v: &mut [f64]) {
-        let lin = self.linearisation;
-        lin.solve_stiffness(&lin.rho, v);
-        let seen = Mat::from_fn(self.rows.len(), 1, |o, _| dot(&self.rows[o], v));
+        let seen = Mat::from_fn(self.columns.len(), 1, |o, _| dot(&self.columns[o], v));
         let weights = &self.inverse * seen;
-        let mut correction = vec![0.0; v.len()];
-        for (o, row) in self.rows.iter().enumerate() {
-            correction.iter_mut().zip(row).for_each(|(c, r)| *c += weights[(o, 0)] * r);
+        self.linearisation.solve_stiffness(&self.linearisation.rho, v);
+        for (o, column) in self.columns.iter().enumerate() {
+            v.iter_mut().zip(column).for_each(|(v, c)| *v -= weights[(o, 0)] * c);
         }
-        lin.solve_stiffness(&lin.rho, &mut correction);
-        v.iter_mut().zip(&correction).for_each(|(v, c)| *v -= c);
     }
 }
 

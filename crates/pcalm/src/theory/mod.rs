@@ -17,10 +17,10 @@ pub use approach::{Distance, distances};
 pub use curvature::{Curvature, curvature};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
 pub use equilibrium::{Equilibrium, Precision};
-pub use linearisation::{HessianInverse, Jacobian, Linearisation};
-pub use mode::Mode;
-pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, Spectrum};
-pub use stability::{Cell, stability_map};
 /// A complex number.
 pub use faer::c64 as Eigenvalue;
+pub use linearisation::{HessianInverse, Jacobian, Linearisation};
+pub use mode::Mode;
+pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, Radius, Spectrum};
+pub use stability::{Cell, stability_map};
 pub use wave::{FRACTION, LayerCredit, Moment, Wave};

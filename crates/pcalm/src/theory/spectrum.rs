@@ -24,12 +24,18 @@ use faer::{Mat, c64};
 /// Up to this many unknowns all singular values are computed, from the dense C.
 pub const DENSE_SINGULAR_VALUES: usize = 2048;
 /// Up to this many unknowns all eigenvalues of M are computed, from the dense M.
-pub const DENSE_ITERATION: usize = 512;
+pub const DENSE_ITERATION: usize = 1024;
 
-/// Eigenvalues of M next to 1 that are looked at first for the slowest.
-const SLOW_MODES: usize = 8;
-/// Residual of the extreme eigenvalues, relative.
-const TOLERANCE: f64 = 1e-7;
+/// Eigenvalues of M next to 1 that are looked at for the slowest: at first, and at most.
+const SLOW_MODES: (usize, usize) = (8, 32);
+/// More unknowns than this count as many: eigenvalues are then found to fewer digits, and the slow
+/// modes of M only bounded.
+pub const MANY: usize = 32_768;
+/// Residual of the extreme eigenvalues, relative; with many unknowns, the second. Their error is far
+/// smaller: measured 1e-7 with the second, at width 256 and depth 128.
+const TOLERANCE: (f64, f64) = (1e-7, 1e-5);
+/// How close to a bound from above an eigenvalue is taken from below, relative.
+const CERTAIN: f64 = 1e-9;
 
 /// The extreme eigenvalues of CᵀC and of the Hessian H, and all singular values of C where there
 /// are few enough.
@@ -47,6 +53,8 @@ pub struct Spectrum {
     pub lambda_max: f64,
     /// Smallest eigenvalue of H.
     pub lambda_min: f64,
+    /// The eigenvector of λ_max.
+    top: Vec<f64>,
 }
 
 impl Spectrum {
@@ -62,18 +70,19 @@ impl Spectrum {
         } else {
             None
         };
+        let hessian = |v: &[f64], out: &mut [f64]| linearisation.hessian(v, out);
+        let (lambda_max, top) = krylov::largest(n, tolerance(n), norm(n, &hessian), hessian)?;
         let (sigma_max, sigma_min) = match &singular_values {
             Some(all) => (all[0], all[n - 1]),
             None => {
-                let largest = top(linearisation, |v, out| linearisation.stiffness(&ones, v, out))?;
+                let most = Bounded { linearisation, top: &top, lambda_max };
                 let inverse = top_of_inverse(n, |v| linearisation.solve_stiffness(&ones, v))?;
-                (largest.sqrt(), inverse.sqrt().recip())
+                (most.largest(0.0, 1.0)?.0.sqrt(), inverse.sqrt().recip())
             }
         };
-        let lambda_max = top(linearisation, |v, out| linearisation.hessian(v, out))?;
         let inverse = linearisation.hessian_inverse()?;
         let lambda_min = top_of_inverse(n, |v| inverse.apply(v))?.recip();
-        Ok(Spectrum { unknowns: n, singular_values, sigma_max, sigma_min, lambda_max, lambda_min })
+        Ok(Spectrum { unknowns: n, singular_values, sigma_max, sigma_min, lambda_max, lambda_min, top })
     }
 
     /// κ(H) = λ_max/λ_min: plain PC needs about κ steps.
@@ -103,55 +112,47 @@ impl Iteration<'_, '_> {
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn stability(&self) -> Result<f64, Error> {
-        Ok(self.eta * self.bound(self.alpha)?.0)
+    pub fn stability(&self, spectrum: &Spectrum) -> Result<f64, Error> {
+        Ok(self.eta * self.bounded(spectrum).largest(2.0, self.alpha)?.0)
     }
 
     /// The largest η that is stable at this α (any η below it is).
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn largest_eta(&self) -> Result<f64, Error> {
-        Ok(StabilityBound::LIMIT / self.bound(self.alpha)?.0)
+    pub fn largest_eta(&self, spectrum: &Spectrum) -> Result<f64, Error> {
+        Ok(StabilityBound::LIMIT / self.bounded(spectrum).largest(2.0, self.alpha)?.0)
     }
 
     /// The largest α that is stable at this η, or `None` if η is too large for any.
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn largest_alpha(&self) -> Result<Option<f64>, Error> {
+    pub fn largest_alpha(&self, spectrum: &Spectrum) -> Result<Option<f64>, Error> {
         let limit = StabilityBound::LIMIT / self.eta;
-        if self.bound(0.0)?.0 >= limit {
+        if 2.0 * spectrum.lambda_max >= limit {
             return Ok(None);
         }
         // λ_max(2H + αK) is convex and rises in α, so Newton's iteration from the right falls to its
-        // root. Without 2H the root would be limit/σ_max²: that is to the right.
-        let ones = vec![1.0; self.linearisation.hidden()];
-        let stiffness = top(self.linearisation, |v, out| self.linearisation.stiffness(&ones, v, out))?;
-        let mut alpha = limit / stiffness;
+        // root; and it is at least (2ρ + α) σ_max² with the smallest ρ, so Jury's bound with that ρ is to
+        // the right.
+        let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
+        let mut alpha = limit / (spectrum.sigma_max * spectrum.sigma_max) - 2.0 * rho;
         for _ in 0..100 {
-            let (value, slope) = self.bound(alpha)?;
-            let step = (value - limit) / slope;
+            let (value, x) = self.bounded(spectrum).largest(2.0, alpha)?;
+            let mut image = vec![0.0; x.len()];
+            self.linearisation.constraint(&x, &mut image);
+            let step = (value - limit) / dot(&image, &image);
             alpha -= step;
-            if step.abs() <= 1e-12 * alpha {
+            if step.abs() <= TOLERANCE.0 * alpha {
                 break;
             }
         }
         Ok(Some(alpha))
     }
 
-    /// λ_max(2H + αCᵀC) and its derivative in α, ‖Cx‖² of the eigenvector x.
-    fn bound(&self, alpha: f64) -> Result<(f64, f64), Error> {
-        let lin = self.linearisation;
-        let d: Vec<f64> = lin.rho().iter().map(|rho| 2.0 * rho + alpha).collect();
-        let apply = |v: &[f64], out: &mut [f64]| {
-            lin.stiffness(&d, v, out);
-            lin.add_loss_curvature(2.0, v, out);
-        };
-        let (values, x) = krylov::largest(lin.unknowns(), 1, TOLERANCE, norm(lin.unknowns(), &apply), apply)?;
-        let mut image = vec![0.0; x.len()];
-        lin.constraint(&x, &mut image);
-        Ok((values[0], image.iter().map(|c| c * c).sum()))
+    fn bounded<'b>(&'b self, spectrum: &'b Spectrum) -> Bounded<'b> {
+        Bounded { linearisation: self.linearisation, top: &spectrum.top, lambda_max: spectrum.lambda_max }
     }
 
     /// The spectral radius of M with S: the factor by which the slowest mode shrinks per step. With
@@ -159,32 +160,45 @@ impl Iteration<'_, '_> {
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn radius(&self, spectrum: &Spectrum) -> Result<f64, Error> {
+    pub fn radius(&self, spectrum: &Spectrum) -> Result<Radius, Error> {
+        let exactly = |value: f64| Radius { found: Some(value), at_most: value };
         if self.alpha == 0.0 {
             let ends = [spectrum.lambda_min, spectrum.lambda_max];
-            return Ok(ends.map(|e| (1.0 - self.eta * e).abs()).into_iter().fold(0.0, f64::max));
+            return Ok(exactly(ends.map(|e| (1.0 - self.eta * e).abs()).into_iter().fold(0.0, f64::max)));
         }
         if let Some(all) = self.eigenvalues(true)? {
-            return Ok(all.iter().map(|e| e.norm()).fold(0.0, f64::max));
+            return Ok(exactly(all.iter().map(|e| e.norm()).fold(0.0, f64::max)));
         }
-        self.fast_radius(self.slow_radius()?)
+        let slow = self.slow_radius(spectrum)?;
+        let fast = self.fast_radius(slow.at_most, spectrum)?;
+        Ok(Radius { found: slow.found.map(|found| found.max(fast)), at_most: slow.at_most.max(fast) })
     }
 
     /// The largest |θ| of the modes with θ not real and negative.
     ///
     /// The modes nearest to 1 are looked at, up to a distance s. All others that are complex have
-    /// |θ|² = 1 − ηh with h ≥ ρ k and s² ≤ |θ − 1|² = ηαk, where k = ‖Cz‖²; all others that are real have
-    /// θ ≤ 1 − s. More are looked at until that rules out all the others.
-    fn slow_radius(&self) -> Result<f64, Error> {
+    /// |θ|² = 1 − ηh with h ≥ ρk and s² ≤ |θ − 1|² = ηαk, where k = ‖Cz‖², and any has h ≥ λ_min; all
+    /// others that are real have θ ≤ 1 − s. More are looked at until that rules out the others, or they are
+    /// too many.
+    fn slow_radius(&self, spectrum: &Spectrum) -> Result<Radius, Error> {
         let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
-        let mut count = SLOW_MODES;
+        let mut count = SLOW_MODES.0;
+        if self.linearisation.unknowns() > MANY {
+            // A complex one has |θ|² = 1 − ηh; a real one θ ≤ 1 − k/(h + k), k the Rayleigh quotient of
+            // αCᵀC.
+            let k = self.alpha * spectrum.sigma_min * spectrum.sigma_min;
+            let complex = (1.0 - self.eta * spectrum.lambda_min).max(0.0).sqrt();
+            let at_most = complex.max(1.0 - k / (spectrum.lambda_max + k));
+            return Ok(Radius { found: None, at_most });
+        }
         loop {
             let modes = self.slow_modes(count)?;
-            let radius = modes.iter().map(|e| e.norm()).fold(0.0, f64::max);
+            let found = modes.iter().map(|e| e.norm()).fold(0.0, f64::max);
             let reach = modes.iter().map(|e| (e - 1.0).norm()).fold(0.0, f64::max);
-            let others = (1.0 - rho * reach * reach / self.alpha).max(0.0).sqrt().max(1.0 - reach);
-            if radius >= others || 2 * count > self.linearisation.unknowns() {
-                return Ok(radius);
+            let complex = 1.0 - (rho * reach * reach / self.alpha).max(self.eta * spectrum.lambda_min);
+            let others = complex.max(0.0).sqrt().max(1.0 - reach);
+            if found >= others || count >= SLOW_MODES.1 {
+                return Ok(Radius { found: Some(found), at_most: found.max(others) });
             }
             count *= 2;
         }
@@ -207,30 +221,28 @@ impl Iteration<'_, '_> {
             w.iter_mut().zip(v).for_each(|(w, v)| *w = -(v + self.eta * *w) / root);
             lin.solve_constraint_transposed(w);
         };
-        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE, norm(2 * n, &invert), invert)?;
+        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE.0, norm(2 * n, &invert), invert)?;
         Ok(inverse.into_iter().map(|mu| 1.0 + mu.inv()).collect())
     }
 
-    /// The larger of `radius` and the size of the most negative eigenvalue −r, which solves
-    /// λ_max(η(H + αr/(1 + r) CᵀC)) = 1 + r.
-    fn fast_radius(&self, radius: f64) -> Result<f64, Error> {
-        let lin = self.linearisation;
+    /// The size of the most negative eigenvalue −r, which solves λ_max(η(H + αr/(1 + r) CᵀC)) = 1 + r, or
+    /// 0 if it is below `radius`.
+    fn fast_radius(&self, radius: f64, spectrum: &Spectrum) -> Result<f64, Error> {
         let mut r = radius;
+        let mut beyond = 0.0;
         for _ in 0..100 {
             let share = self.alpha * r / (1.0 + r);
-            let d: Vec<f64> = lin.rho().iter().map(|rho| rho + share).collect();
-            let found = self.eta
-                * top(lin, |v, out| {
-                    lin.stiffness(&d, v, out);
-                    lin.add_loss_curvature(1.0, v, out);
-                })?
-                - 1.0;
+            let most = self.bounded(spectrum);
+            if self.eta * most.at_most(1.0, share) <= 1.0 + r {
+                break;
+            }
+            let found = self.eta * most.largest(1.0, share)?.0 - 1.0;
             if found <= r * (1.0 + 1e-12) {
                 break;
             }
-            r = found;
+            (r, beyond) = (found, found);
         }
-        Ok(r)
+        Ok(beyond)
     }
 
     /// All eigenvalues of M, from the dense matrix: 2n with α > 0; with α = 0 the n of the
@@ -276,10 +288,54 @@ impl Iteration<'_, '_> {
     }
 }
 
-/// λ_max of a symmetric positive map on the linearisation's activities.
-fn top(linearisation: &Linearisation, apply: impl Fn(&[f64], &mut [f64]) + Sync) -> Result<f64, Error> {
-    let n = linearisation.unknowns();
-    Ok(krylov::largest(n, 1, TOLERANCE, norm(n, &apply), apply)?.0[0])
+/// A spectral radius: the largest |θ| that was found, and a bound that no other can pass. They are equal
+/// unless so many modes are nearly as slow as the slowest that not all were looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Radius {
+    /// Largest |θ| found; not looked for with [`MANY`] unknowns.
+    pub found: Option<f64>,
+    /// No |θ| is larger.
+    pub at_most: f64,
+}
+
+/// λ_max of combinations of H and CᵀC, from that of H.
+struct Bounded<'b> {
+    linearisation: &'b Linearisation<'b>,
+    /// The eigenvector of λ_max(H).
+    top: &'b [f64],
+    lambda_max: f64,
+}
+
+impl Bounded<'_> {
+    /// A bound on λ_max(hH + kCᵀC): CᵀC is at most H/ρ with the smallest ρ, as S is not negative.
+    fn at_most(&self, h: f64, k: f64) -> f64 {
+        let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
+        (h + k / rho) * self.lambda_max
+    }
+
+    /// λ_max(hH + kCᵀC) and its eigenvector. Where S hardly matters H's own eigenvector already reaches
+    /// the bound, to the tolerance that any would be found with.
+    fn largest(&self, h: f64, k: f64) -> Result<(f64, Vec<f64>), Error> {
+        let (lin, n) = (self.linearisation, self.top.len());
+        let d: Vec<f64> = lin.rho().iter().map(|rho| h * rho + k).collect();
+        let apply = |v: &[f64], out: &mut [f64]| {
+            lin.stiffness(&d, v, out);
+            if h > 0.0 {
+                lin.add_loss_curvature(h, v, out);
+            }
+        };
+        let mut image = vec![0.0; n];
+        apply(self.top, &mut image);
+        let reached = dot(self.top, &image);
+        if reached >= self.at_most(h, k) * (1.0 - CERTAIN) {
+            return Ok((reached, self.top.to_vec()));
+        }
+        krylov::largest(n, tolerance(n), norm(n, &apply), apply)
+    }
+}
+
+fn tolerance(n: usize) -> f64 {
+    if n > MANY { TOLERANCE.1 } else { TOLERANCE.0 }
 }
 
 /// λ_max of the inverse of a symmetric positive map, which `solve` applies in place.
@@ -288,7 +344,7 @@ fn top_of_inverse(n: usize, solve: impl Fn(&mut [f64]) + Sync) -> Result<f64, Er
         out.copy_from_slice(v);
         solve(out);
     };
-    Ok(krylov::largest(n, 1, TOLERANCE, norm(n, &apply), apply)?.0[0])
+    Ok(krylov::largest(n, tolerance(n), norm(n, &apply), apply)?.0)
 }
 
 /// About the size of a map, from a few power iterations: what tolerances are relative to.

@@ -18,6 +18,8 @@ pub mod names {
     pub const EPOCHS: &str = "epochs.csv";
     /// A row per epoch and weight matrix.
     pub const LAYERS: &str = "layers.csv";
+    /// A row per measurement of the stability, if it is watched.
+    pub const STABILITY: &str = "stability.csv";
     /// The outcome.
     pub const SUMMARY: &str = "summary.json";
     /// Wall times and memory, apart from everything that is the same on every run.

@@ -13,5 +13,6 @@ pub mod provenance;
 pub mod record;
 pub mod run;
 pub mod theory;
+pub mod watch;
 
 pub use error::LabError;

@@ -1,6 +1,9 @@
 //! What a run writes down: rows of metrics, the outcome, and the state to go on from.
 
-use crate::error::LabError;
+use crate::{
+    error::LabError,
+    watch::{StabilityRow, WatchState},
+};
 use pcalm::{
     gradient::Agreement,
     minibatch::{Report, Score},
@@ -104,6 +107,9 @@ pub struct Log {
     pub epochs: Vec<EpochRow>,
     /// Rows of `layers.csv`.
     pub layers: Vec<LayerRow>,
+    /// Rows of `stability.csv`.
+    #[serde(default)]
+    pub stability: Vec<StabilityRow>,
 }
 
 impl Log {
@@ -144,6 +150,12 @@ pub struct Progress {
     pub lambda_max: Option<f64>,
     /// σ_max² at the start, if measured.
     pub sigma_squared: Option<f64>,
+    /// η at the start; the one in use differs where it follows λ_max.
+    #[serde(default)]
+    pub first_eta: f64,
+    /// What watches the stability.
+    #[serde(default)]
+    pub watch: WatchState,
     /// Since the last row of metrics.
     pub recent: Tally,
     /// Since the start.

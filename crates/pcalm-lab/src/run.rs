@@ -9,6 +9,7 @@ use crate::{
     memory::{self, Memory},
     provenance::provenance,
     record::{Progress, Tally, csv, json},
+    watch::{StabilityRow, Watch},
 };
 use pcalm::{
     Error,
@@ -57,6 +58,11 @@ pub enum News<'a> {
         loss: f64,
         /// Training accuracy since the last row of metrics.
         accuracy: f64,
+    },
+    /// Inference has become unstable, or stable again.
+    Stability {
+        /// The measurement.
+        row: &'a StabilityRow,
     },
     /// An epoch was evaluated.
     Epoch {
@@ -127,6 +133,8 @@ pub struct Cost {
     pub training: f64,
     /// Seconds in evaluation and diagnostics.
     pub evaluation: f64,
+    /// Seconds in measuring the stability.
+    pub watching: f64,
     /// Mean seconds per training step.
     pub seconds_per_step: f64,
     /// Memory.
@@ -166,6 +174,7 @@ struct Run<'a, B: Backend> {
     plan: Plan,
     loss: pcalm::loss::Loss,
     bound: Option<StabilityBound>,
+    watch: Watch,
     trainer: Trainer<B>,
     progress: Progress,
     cost: Cost,
@@ -216,7 +225,9 @@ impl<'a, B: Backend> Run<'a, B> {
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let cost = Cost::default();
-        Ok(Run { experiment, data, folder, plan, loss, bound, trainer, progress, cost, last: None })
+        let rho = penalties::<f64>(&plan.rule.rho, trainer.network().hidden())?;
+        let watch = Watch::new(data, loss, rho, plan.dual_step, plan.track_eta);
+        Ok(Run { experiment, data, folder, plan, loss, bound, watch, trainer, progress, cost, last: None })
     }
 
     fn train(mut self, interrupt: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
@@ -260,6 +271,9 @@ impl<'a, B: Backend> Run<'a, B> {
     ) -> Result<End, LabError> {
         if self.progress.log.epochs.is_empty() {
             self.end_epoch(0, news)?;
+            if self.plan.watch_every > 0 {
+                self.watch_stability(0, news)?;
+            }
         }
         let mut gathered = Gathered::default();
         let mut shuffled = (u64::MAX, Vec::new());
@@ -283,6 +297,9 @@ impl<'a, B: Backend> Run<'a, B> {
             self.after_step(&report, rate, per_epoch, news);
             self.last = Some(report);
             let step = self.progress.step;
+            if self.plan.watch_every > 0 && step.is_multiple_of(self.plan.watch_every) {
+                self.watch_stability(step, news)?;
+            }
             if step.is_multiple_of(per_epoch) {
                 self.end_epoch(step / per_epoch, news)?;
                 self.checkpoint()?;
@@ -312,6 +329,26 @@ impl<'a, B: Backend> Run<'a, B> {
             });
             p.recent = Tally::default();
         }
+    }
+
+    /// Measures the stability; says so when it is lost or regained, and follows λ_max if asked to.
+    fn watch_stability(&mut self, step: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+        let clock = Instant::now();
+        let p = &mut self.progress;
+        let row = self.watch.measure(&mut p.watch, self.trainer.network(), step, (p.first_eta, p.eta))?;
+        let stable = |row: &StabilityRow| row.stability < StabilityBound::LIMIT;
+        let was_stable = p.log.stability.last().is_none_or(stable);
+        p.log.stability.push(row);
+        if stable(&row) != was_stable {
+            news(News::Stability { row: &row });
+        }
+        if row.eta != p.eta {
+            p.eta = row.eta;
+            let rule = plan::rule::<B>(&self.experiment.rule, &self.plan, self.trainer.network(), row.eta)?;
+            self.trainer.set_rule(rule);
+        }
+        self.cost.watching += clock.elapsed().as_secs_f64();
+        Ok(())
     }
 
     fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
@@ -368,6 +405,9 @@ impl<'a, B: Backend> Run<'a, B> {
         let path = self.folder.path();
         self.folder.write(names::METRICS, &csv(&log.metrics, path)?)?;
         self.folder.write(names::EPOCHS, &csv(&log.epochs, path)?)?;
+        if !log.stability.is_empty() {
+            self.folder.write(names::STABILITY, &csv(&log.stability, path)?)?;
+        }
         self.folder.write(names::LAYERS, &csv(&log.layers, path)?)
     }
 
@@ -412,6 +452,8 @@ fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
     Progress {
         step: 0,
         eta,
+        first_eta: eta,
+        watch: Default::default(),
         lambda_max,
         sigma_squared: measured.map(|c| c.sigma_squared),
         recent: Tally::default(),

@@ -60,6 +60,11 @@ impl<B: Backend> Trainer<B> {
         Trainer { network, rule, optimizer, minibatch, gradient }
     }
 
+    /// Goes on with another rule.
+    pub fn set_rule(&mut self, rule: Box<dyn Rule<B>>) {
+        self.rule = rule;
+    }
+
     /// The network.
     pub fn network(&self) -> &Network<B::Real> {
         &self.network

@@ -94,7 +94,8 @@ pub struct Experiment {
     /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
     #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
     pub budget: String,
-    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian at the start.
+    /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start, or
+    /// `auto-track` to follow it as the weights change.
     #[arg(long, default_value = "auto", value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
     pub eta: String,
     /// Dual step size α of PC-ALM.
@@ -172,6 +173,10 @@ pub struct Experiment {
     /// Write a checkpoint every N steps (and at the end of each epoch).
     #[arg(long, default_value_t = 500, value_name = "N", help_heading = "Records")]
     pub checkpoint_every: u64,
+    /// Measure λ_max and κ of the activity Hessian every N steps, write them to stability.csv, and warn
+    /// when inference is no longer stable (0: never; 50 with `--eta auto-track`).
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Records")]
+    pub watch_stability: u64,
     /// Training samples on which alignment to BP is measured each epoch.
     #[arg(long, default_value_t = 256, value_name = "N", help_heading = "Records")]
     pub probe_samples: usize,

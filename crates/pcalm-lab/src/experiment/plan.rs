@@ -13,6 +13,9 @@ use pcalm::{
     rule::{Credit, RuleSettings, rules},
 };
 
+/// Steps between measurements where `auto-track` needs some and none are asked for.
+const WATCH_EVERY: u64 = 50;
+
 /// A validated experiment on a data set of known shape.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -24,8 +27,12 @@ pub struct Plan {
     pub loss: Loss,
     /// Rule settings; η is 0 where it is still to be measured.
     pub rule: RuleSettings,
-    /// Whether η is to be measured (`auto`).
+    /// Whether η is to be measured (`auto` and `auto-track`).
     pub auto_eta: bool,
+    /// Whether η follows 1/λ_max (`auto-track`).
+    pub track_eta: bool,
+    /// Steps between measurements of the stability; 0 for none.
+    pub watch_every: u64,
     /// Whether the rule iterates with η at all.
     pub iterative: bool,
     /// The dual step that enters the stability bound.
@@ -72,7 +79,9 @@ impl Plan {
             Some(file) => (shape(&file.network), file.loss),
             None => (Architecture { widths: widths(e, data)?, residual, activation, placement }, loss),
         };
-        let auto_eta = e.eta == "auto";
+        let track_eta = e.eta == "auto-track";
+        let auto_eta = e.eta == "auto" || track_eta;
+        let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
         let eta = if auto_eta { 0.0 } else { positive("eta", &e.eta)? };
         let settings = RuleSettings {
             hidden: architecture.depth().saturating_sub(1),
@@ -108,6 +117,8 @@ impl Plan {
             parametrization,
             loss,
             auto_eta,
+            track_eta,
+            watch_every: if rule.iterative { watch_every } else { 0 },
             iterative: rule.iterative,
             dual_step: (rule.dual_step)(&settings),
             rule: settings,
@@ -197,7 +208,7 @@ fn switch(option: &str, given: &str, names: [&'static str; 2]) -> Result<bool, L
 }
 
 fn positive(option: &str, text: &str) -> Result<f64, LabError> {
-    let auto = if option == "eta" { ", or `auto`" } else { "" };
+    let auto = if option == "eta" { ", `auto` or `auto-track`" } else { "" };
     let value: Option<f64> = text.parse().ok().filter(|v: &f64| v.is_finite() && *v > 0.0);
     value.ok_or_else(|| LabError::option(option, format!("`{text}` is not a positive number{auto}")))
 }

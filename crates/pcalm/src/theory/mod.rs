@@ -10,6 +10,7 @@ mod linearisation;
 mod mode;
 mod spectrum;
 mod stability;
+mod watch;
 mod wave;
 
 pub use advice::{Advice, crossing_time};
@@ -23,4 +24,5 @@ pub use linearisation::{HessianInverse, Jacobian, Linearisation};
 pub use mode::Mode;
 pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, Radius, Spectrum};
 pub use stability::{Cell, stability_map};
+pub use watch::Ends;
 pub use wave::{FRACTION, LayerCredit, Moment, Wave};

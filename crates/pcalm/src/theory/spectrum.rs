@@ -71,7 +71,7 @@ impl Spectrum {
             None
         };
         let hessian = |v: &[f64], out: &mut [f64]| linearisation.hessian(v, out);
-        let (lambda_max, top) = krylov::largest(n, tolerance(n), norm(n, &hessian), hessian)?;
+        let (lambda_max, top) = krylov::largest(n, tolerance(n), norm(n, hessian), hessian)?;
         let (sigma_max, sigma_min) = match &singular_values {
             Some(all) => (all[0], all[n - 1]),
             None => {
@@ -221,7 +221,7 @@ impl Iteration<'_, '_> {
             w.iter_mut().zip(v).for_each(|(w, v)| *w = -(v + self.eta * *w) / root);
             lin.solve_constraint_transposed(w);
         };
-        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE.0, norm(2 * n, &invert), invert)?;
+        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE.0, norm(2 * n, invert), invert)?;
         Ok(inverse.into_iter().map(|mu| 1.0 + mu.inv()).collect())
     }
 
@@ -330,7 +330,7 @@ impl Bounded<'_> {
         if reached >= self.at_most(h, k) * (1.0 - CERTAIN) {
             return Ok((reached, self.top.to_vec()));
         }
-        krylov::largest(n, tolerance(n), norm(n, &apply), apply)
+        krylov::largest(n, tolerance(n), norm(n, apply), apply)
     }
 }
 
@@ -344,7 +344,7 @@ fn top_of_inverse(n: usize, solve: impl Fn(&mut [f64]) + Sync) -> Result<f64, Er
         out.copy_from_slice(v);
         solve(out);
     };
-    Ok(krylov::largest(n, tolerance(n), norm(n, &apply), apply)?.0)
+    Ok(krylov::largest(n, tolerance(n), norm(n, apply), apply)?.0)
 }
 
 /// About the size of a map, from a few power iterations: what tolerances are relative to.

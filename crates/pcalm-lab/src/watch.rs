@@ -1,0 +1,100 @@
+//! Stability watched during training: λ_max and κ every N steps, on a few samples.
+
+use crate::{LabError, batches::Gathered, dataset::Dataset};
+use pcalm::{
+    backend::Reference,
+    lagrangian::Lagrangian,
+    loss::Loss,
+    network::Network,
+    real::Real,
+    theory::{Ends, Linearisation},
+};
+use serde::{Deserialize, Serialize};
+
+/// Training samples watched, the first ones in file order.
+const SAMPLES: usize = 2;
+
+/// Where watching stands, for a checkpoint. The vectors are kept in `f32`, in the checkpoint and between
+/// measurements alike, so that a resumed run has the same bits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WatchState {
+    /// λ_max at the start, which the run's first η belongs to.
+    first: Option<f64>,
+    /// Eigenvectors of λ_max and λ_min per sample.
+    ends: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+/// A row of `stability.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StabilityRow {
+    /// Training steps done.
+    pub step: u64,
+    /// Largest λ_max of the watched samples' activity Hessians.
+    pub lambda_max: f64,
+    /// Smallest λ_min.
+    pub lambda_min: f64,
+    /// κ, the larger of the samples' λ_max/λ_min.
+    pub condition: f64,
+    /// η from here on.
+    pub eta: f64,
+    /// η (2 + α/ρ) λ_max with the smallest ρ: not less than the exact η λ_max(2H + αCᵀC); stable below 4.
+    pub stability: f64,
+}
+
+/// Watches a training.
+#[derive(Debug)]
+pub struct Watch {
+    samples: Gathered<f64>,
+    loss: Loss,
+    rho: Vec<f64>,
+    dual_step: f64,
+    /// Whether η follows 1/λ_max.
+    track: bool,
+}
+
+impl Watch {
+    /// On the first training samples, with these penalties and dual step.
+    pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64, track: bool) -> Self {
+        let mut samples = Gathered::default();
+        samples.gather(&data.train, data.classes, 0..SAMPLES.min(data.train.len()));
+        Watch { samples, loss, rho, dual_step, track }
+    }
+
+    /// Measures `network` after `step` steps, with η as it is; the row has the η to go on with. It follows
+    /// 1/λ_max if that is asked for: by as much as λ_max of the watched samples has changed since the start.
+    ///
+    /// # Errors
+    /// If the network's activities are not finite.
+    pub fn measure<R: Real>(
+        &self,
+        state: &mut WatchState,
+        network: &Network<R>,
+        step: u64,
+        eta: (f64, f64),
+    ) -> Result<StabilityRow, LabError> {
+        let network = network.cast::<f64>();
+        let backend = Reference::<f64>::new();
+        let batch = self.samples.batch()?;
+        let (block, mut activities) = batch.block(&backend, &network)?;
+        Lagrangian::new(&backend, &network, &block, &self.rho, self.loss)?.forward(&mut activities);
+        state.ends.resize(batch.samples(), Default::default());
+        let (mut lambda_max, mut lambda_min, mut condition) = (0.0f64, f64::INFINITY, 0.0f64);
+        for (sample, kept) in state.ends.iter_mut().enumerate() {
+            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &activities, sample)?;
+            let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
+            let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };
+            let (largest, smallest) = ends.measure(&lin)?;
+            let narrow = |v: &[f64]| v.iter().map(|&v| v as f32).collect();
+            *kept = (narrow(&ends.top), narrow(&ends.bottom));
+            lambda_max = lambda_max.max(largest);
+            lambda_min = lambda_min.min(smallest);
+            condition = condition.max(largest / smallest);
+        }
+        let first = *state.first.get_or_insert(lambda_max);
+        let (start, now) = eta;
+        let eta = if self.track { start * first / lambda_max } else { now };
+        let rho = self.rho.iter().copied().fold(f64::INFINITY, f64::min);
+        let stability = eta * (2.0 + self.dual_step / rho) * lambda_max;
+        Ok(StabilityRow { step, lambda_max, lambda_min, condition, eta, stability })
+    }
+}

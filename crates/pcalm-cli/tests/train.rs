@@ -35,12 +35,20 @@ fn another_seed_gives_another_run() {
 /// Killed at an arbitrary moment (SIGKILL: no clean-up of any kind), then resumed.
 #[test]
 fn a_killed_run_resumed_ends_with_the_bits_of_an_uninterrupted_one() {
+    kill_and_resume(&["--epochs=8", "--checkpoint-every=3", "--metrics-every=7", "--optimizer=adam"]);
+}
+
+#[test]
+fn so_does_one_whose_step_size_follows_the_curvature() {
+    kill_and_resume(&["--epochs=8", "--checkpoint-every=3", "--eta=auto-track", "--watch-stability=2"]);
+}
+
+fn kill_and_resume(options: &[&str]) {
     let place = folder();
     let (whole, cut) = (place.path().join("whole"), place.path().join("cut"));
-    let options = ["--epochs=8", "--checkpoint-every=3", "--metrics-every=7", "--optimizer=adam"];
-    train(&whole, &options);
+    train(&whole, options);
     let out = cut.to_str().unwrap();
-    let arguments = [&["train", "--out", out][..], SMALL, &options].concat();
+    let arguments = [&["train", "--out", out][..], SMALL, options].concat();
     let mut killed_midway = false;
     for delay in [20, 60, 120, 250, 500] {
         let mut child = pcalm().args(&arguments).spawn().unwrap();
@@ -61,6 +69,34 @@ fn a_killed_run_resumed_ends_with_the_bits_of_an_uninterrupted_one() {
     let said = run(&["train", "--resume", out, "--quiet"]);
     assert_eq!(said.code, 0, "{}", said.err);
     assert_same_files(&whole, &cut);
+}
+
+#[test]
+fn stability_is_written_down_and_its_loss_is_said() {
+    let place = folder();
+    let out = place.path().join("out");
+    let said =
+        run(&[&["train", "--out", out.to_str().unwrap(), "--watch-stability=5", "--eta=0.7"][..], SMALL].concat());
+    let table = std::fs::read_to_string(out.join("stability.csv")).unwrap();
+    let rows: Vec<Vec<f64>> =
+        table.lines().skip(1).map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    assert_eq!(table.lines().next(), Some("step,lambda_max,lambda_min,condition,eta,stability"));
+    assert_eq!(rows[0][0], 0.0);
+    // η (2 + α/ρ) λ_max, with α = ρ = 1.
+    assert!((rows[0][5] - 0.7 * 3.0 * rows[0][1]).abs() < 1e-9 && rows[0][5] > 4.0, "{:?}", rows[0]);
+    assert!(said.err.contains("no longer stable") && said.err.contains("auto-track"), "{}", said.err);
+
+    let quiet = place.path().join("quiet");
+    train(&quiet, &["--eta=auto-track", "--watch-stability=5"]);
+    let table = std::fs::read_to_string(quiet.join("stability.csv")).unwrap();
+    let products: Vec<f64> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|v| v.parse().unwrap()).collect::<Vec<f64>>())
+        .map(|row| row[1] * row[4])
+        .collect();
+    // η follows 1/λ_max: their product stays what it was.
+    assert!(products.len() > 1 && products.iter().all(|p| (p / products[0] - 1.0).abs() < 1e-12), "{products:?}");
 }
 
 #[test]

@@ -108,7 +108,6 @@ pub struct Log {
     /// Rows of `layers.csv`.
     pub layers: Vec<LayerRow>,
     /// Rows of `stability.csv`.
-    #[serde(default)]
     pub stability: Vec<StabilityRow>,
 }
 
@@ -151,10 +150,8 @@ pub struct Progress {
     /// σ_max² at the start, if measured.
     pub sigma_squared: Option<f64>,
     /// η at the start; the one in use differs where it follows λ_max.
-    #[serde(default)]
     pub first_eta: f64,
     /// What watches the stability.
-    #[serde(default)]
     pub watch: WatchState,
     /// Since the last row of metrics.
     pub recent: Tally,

@@ -114,7 +114,7 @@ pub struct Summary {
     pub multiply_adds: u64,
     /// Weights.
     pub parameters: usize,
-    /// Step size η.
+    /// Step size η, at the end where it follows λ_max.
     pub eta: f64,
     /// λ_max of the activity Hessian at the start.
     pub lambda_max: Option<f64>,
@@ -221,7 +221,7 @@ impl<'a, B: Backend> Run<'a, B> {
             fresh_progress(&plan, measured)
         };
         let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
-        let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.eta, s, largest_rho, plan.dual_step));
+        let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.first_eta, s, largest_rho, plan.dual_step));
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let cost = Cost::default();

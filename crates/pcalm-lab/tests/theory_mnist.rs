@@ -30,7 +30,11 @@ fn measure(data: &dataset::Dataset, depth: usize) -> (f64, f64) {
         let (x, y) = batch.first();
         let linearisation = Linearisation::at_forward_pass(&file.network, file.loss, x, y, &[1.0]).unwrap();
         let spectrum = Spectrum::new(&linearisation).unwrap();
-        println!("L {depth} seed {seed}: batch {over_batch:.4}, sample {:.4} κ {:.4e}", spectrum.lambda_max, spectrum.condition());
+        println!(
+            "L {depth} seed {seed}: batch {over_batch:.4}, sample {:.4} κ {:.4e}",
+            spectrum.lambda_max,
+            spectrum.condition()
+        );
         lambda += over_batch / SEEDS as f64;
         condition += spectrum.condition() / SEEDS as f64;
     }

@@ -140,7 +140,8 @@ fn equilibria_with_scalar_diagonal_and_full_precisions_equal_a_dense_solution() 
 fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization() {
     for residual in [false, true] {
         let widths = vec![5, 6, 6, 6, 6, 3];
-        let architecture = Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre };
+        let architecture =
+            Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre };
         for info in PARAMETRIZATIONS {
             let network = architecture.draw::<f64>((info.at)(0.4), 0.7, 12).unwrap();
             let (layers, output) = unit(network.hidden());

@@ -17,7 +17,7 @@ use pcalm::{
     rule::{self, Rule, RuleSettings},
     stack::Stack,
     state::{Block, State},
-    theory::{Advice, Iteration, Linearisation, Mode, Spectrum, curvature},
+    theory::{Advice, Ends, Iteration, Linearisation, Mode, Spectrum, curvature},
 };
 use std::ops::ControlFlow;
 
@@ -161,6 +161,26 @@ fn extreme_eigenvalues_equal_dense_ones_by_either_way() {
                 let error = (measured.lambda_max / wanted.max() - 1.0).abs();
                 assert!(error < 1e-6, "power iteration: {}, wanted {}", measured.lambda_max, wanted.max());
             }
+        }
+    }
+}
+
+#[test]
+fn watched_ends_of_the_spectrum_keep_up_with_changing_weights() {
+    let mut network = network(&[3, 6, 6, 6, 6, 6, 2], true, Activation::Tanh, Placement::Pre, 6);
+    let data = Data::new(&network, 1, Loss::SquaredError, 6);
+    let mut ends = Ends::default();
+    for step in 0..40 {
+        let linearisation = linearise(&network, &data, Loss::SquaredError, &[1.0]);
+        let (found_max, found_min) = ends.measure(&linearisation).unwrap();
+        let wanted = dense(&linearisation).0.symmetric_eigenvalues();
+        // Rayleigh quotients of vectors a little behind: the error is their angle squared.
+        assert!((found_max / wanted.max() - 1.0).abs() < 2e-3, "step {step}: {found_max}, λ_max {}", wanted.max());
+        assert!((found_min / wanted.min() - 1.0).abs() < 2e-3, "step {step}: {found_min}, λ_min {}", wanted.min());
+        assert!(found_max <= wanted.max() * (1.0 + 1e-12) && found_min >= wanted.min() * (1.0 - 1e-12));
+        for (edge, l) in network.edges_mut().iter_mut().zip(0..) {
+            let noise = numbers(edge.weight().len(), 500 + 10 * step + l);
+            edge.weight_mut().iter_mut().zip(noise).for_each(|(w, n)| *w += 0.02 * n);
         }
     }
 }
@@ -357,9 +377,7 @@ fn the_radius_of_large_networks_equals_the_dense_one() {
     // 1064 unknowns: the radius comes from the slow modes' inverse and the bound on the fast ones.
     let mut widths = vec![38; 29];
     (widths[0], widths[28]) = (6, 4);
-    for (activation, residual) in
-        [(Activation::Relu, true), (Activation::Identity, false)]
-    {
+    for (activation, residual) in [(Activation::Relu, true), (Activation::Identity, false)] {
         let architecture = Architecture { widths: widths.clone(), residual, activation, placement: Placement::Pre };
         let network = architecture.draw::<f64>(Parametrization::Ntp, 1.0, 3).unwrap();
         let data = Data::new(&network, 1, Loss::SquaredError, 3);

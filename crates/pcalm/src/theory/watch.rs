@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Steps of each measurement, and of the first, which starts anywhere.
-const STEPS: (usize, usize) = (3, 60);
+const STEPS: (usize, usize) = (5, 400);
 
 /// Approximate eigenvectors of λ_max and λ_min of one sample; empty before the first measurement.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -221,7 +221,8 @@ impl<'a, B: Backend> Run<'a, B> {
             fresh_progress(&plan, measured)
         };
         let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
-        let bound = progress.sigma_squared.map(|s| StabilityBound::new(progress.first_eta, s, largest_rho, plan.dual_step));
+        let bound =
+            progress.sigma_squared.map(|s| StabilityBound::new(progress.first_eta, s, largest_rho, plan.dual_step));
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let cost = Cost::default();

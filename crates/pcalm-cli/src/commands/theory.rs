@@ -60,6 +60,13 @@ fn number(value: Option<f64>) -> String {
 fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let (case, _) = case(&args.experiment, &args.common, matches, args.sample, 1)?;
     let folder = Folder::create(&args.out)?;
+    if !args.common.quiet {
+        let widths = case.network.widths();
+        let unknowns: usize = widths[..case.network.hidden()].iter().sum();
+        eprintln!(
+            "pcalm: eigenvalues of {unknowns} unknowns; about a thousand take ten seconds, a hundred thousand twenty"
+        );
+    }
     let report = spectrum::spectrum(&case, &folder)?;
     finish(&report, args.common.json, folder.path(), |r| {
         let kind = if r.exact { "exact: linear network" } else { "linearised at the forward pass of one sample" };

@@ -21,7 +21,9 @@ const CELLS: (usize, usize) = (96, 64);
 /// # Errors
 /// If the picture cannot be drawn.
 pub fn heat_maps(panels: &[Panel], x: (&str, f64, f64), y: (&str, f64, f64), top: f64) -> Result<String, LabError> {
-    picture(|svg| draw(panels, x, y, top, svg))
+    let svg = picture(|svg| draw(panels, x, y, top, svg))?;
+    // Or viewers blend the edges of cells with what is behind them.
+    Ok(svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1))
 }
 
 fn draw(
@@ -48,10 +50,15 @@ fn draw(
             let column = &panel.columns[(from + to - 1) / 2];
             let at_x = |k: usize| x.1 + (x.2 - x.1) * k as f64 / across.len() as f64;
             let up = thinned(column.len(), CELLS.1);
-            chart.draw_series(up.iter().enumerate().map(|(j, &(low, high))| {
-                let value = column[(low + high - 1) / 2];
-                let at_y = |k: usize| y.1 + (y.2 - y.1) * k as f64 / up.len() as f64;
-                Rectangle::new([(at_x(i), at_y(j)), (at_x(i + 1), at_y(j + 1))], colour(value / top).filled())
+            let shades: Vec<Option<u8>> =
+                up.iter().map(|&(low, high)| shade(column[(low + high - 1) / 2] / top)).collect();
+            let at_y = |k: usize| y.1 + (y.2 - y.1) * k as f64 / up.len() as f64;
+            let mut at = 0;
+            // Equal neighbours are one rectangle, which keeps the files small.
+            chart.draw_series(shades.chunk_by(|a, b| a == b).map(|run| {
+                let from = at;
+                at += run.len();
+                Rectangle::new([(at_x(i), at_y(from)), (at_x(i + 1), at_y(at))], colour(run[0]).filled())
             }))?;
         }
         chart
@@ -61,6 +68,8 @@ fn draw(
             .y_desc(y.0)
             .x_labels(5)
             .y_labels(6)
+            .x_label_formatter(&|v| format!("{v}"))
+            .y_label_formatter(&|v| format!("{v}"))
             .label_style(("sans-serif", 13))
             .axis_desc_style(("sans-serif", 15))
             .draw()?;
@@ -71,9 +80,9 @@ fn draw(
         .margin_bottom(48)
         .y_label_area_size(40)
         .build_cartesian_2d(0.0..1.0, 0.0..top)?;
-    bar.draw_series((0..64).map(|k| {
-        let at = |k: i32| top * f64::from(k) / 64.0;
-        Rectangle::new([(0.0, at(k)), (1.0, at(k + 1))], colour(f64::from(k) / 63.0).filled())
+    bar.draw_series((0..SHADES).map(|k| {
+        let at = |k: u8| top * f64::from(k) / f64::from(SHADES);
+        Rectangle::new([(0.0, at(k)), (1.0, at(k + 1))], colour(Some(k)).filled())
     }))?;
     bar.configure_mesh().disable_mesh().disable_x_axis().y_labels(6).label_style(("sans-serif", 13)).draw()?;
     area.present()?;
@@ -86,11 +95,15 @@ fn thinned(count: usize, most: usize) -> Vec<(usize, usize)> {
     (0..runs).map(|i| (i * count / runs, (i + 1) * count / runs)).collect()
 }
 
-/// Viridis, which darkens evenly in grey too; values beyond the scale take its ends, and what is not a
-/// number is white.
-fn colour(share: f64) -> RGBColor {
-    if share.is_nan() {
-        return WHITE;
-    }
-    ViridisRGB.get_color(share.clamp(0.0, 1.0))
+/// Colours told apart.
+const SHADES: u8 = 48;
+
+/// The shade of a share of the scale; values beyond it take its ends, and what is not a number has none.
+fn shade(share: f64) -> Option<u8> {
+    (!share.is_nan()).then(|| ((share * f64::from(SHADES)) as u8).min(SHADES - 1))
+}
+
+/// Viridis, which darkens evenly in grey too; white for none.
+fn colour(shade: Option<u8>) -> RGBColor {
+    shade.map_or(WHITE, |k| ViridisRGB.get_color(f32::from(k) / f32::from(SHADES - 1)))
 }

@@ -45,8 +45,9 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
     for &r in radii {
         chart.draw_series(DashedLineSeries::new(circle(r), 4, 4, BLACK.mix(0.5).into()))?;
     }
-    for (cloud, colour) in clouds.iter().zip(COLOURS[1..].iter().cycle()) {
-        let dots = cloud.points.iter().map(|&at| Circle::new(at, 2, colour.mix(0.6).filled()));
+    // The first ones larger, so that those drawn over them leave a rim.
+    for ((cloud, colour), size) in clouds.iter().zip(COLOURS[1..].iter().cycle()).zip([4, 2].into_iter().cycle()) {
+        let dots = cloud.points.iter().map(move |&at| Circle::new(at, size, colour.filled()));
         let colour = *colour;
         chart
             .draw_series(dots)?

@@ -9,7 +9,7 @@ use crate::{
 use pcalm::{
     backend::Reference,
     lagrangian::Lagrangian,
-    theory::{Dispersion, FRACTION, Iteration, Linearisation, Wave, crossing_time, dispersion},
+    theory::{Dispersion, Iteration, Linearisation, Wave, crossing_time, dispersion},
 };
 use serde::Serialize;
 
@@ -209,6 +209,9 @@ fn dispersion_row(m: &Dispersion) -> DispersionRow {
     }
 }
 
+/// Where the maps' colours end, in shares of BP's credit.
+const SCALE: f64 = 1.5;
+
 /// Credit as a share of BP's: PC, PC-ALM, and PC-ALM's two parts.
 fn maps(alm: &Wave, pc: &Wave, budget: usize) -> Result<String, LabError> {
     let panel = |title: &str, wave: &Wave, part: fn(&pcalm::theory::LayerCredit) -> f64| Panel {
@@ -223,8 +226,8 @@ fn maps(alm: &Wave, pc: &Wave, budget: usize) -> Result<String, LabError> {
         panel("PC: credit ‖q‖", pc, |l| l.credit),
         panel("PC-ALM: credit ‖q‖", alm, |l| l.credit),
         panel("PC-ALM: dual ‖λ‖", alm, |l| l.dual),
-        panel("PC-ALM: residual ρ‖c‖", alm, |l| l.residual),
+        panel("PC-ALM: residual 10 ρ‖c‖", alm, |l| 10.0 * l.residual),
     ];
     let layers = alm.backprop.len() as f64 + 1.0;
-    heat_maps(&panels, ("inference step", 0.0, budget as f64), ("layer", 1.0, layers), 2.0 * (FRACTION + 0.25))
+    heat_maps(&panels, ("inference step", 0.0, budget as f64), ("layer", 1.0, layers), SCALE)
 }

@@ -12,7 +12,7 @@ use crate::{
     loss::Loss,
     network::{Edge, Network, Placement},
     real::Real,
-    rule::Rule,
+    rule::{Rule, check_fit},
     stack::{LANES, Matrix, Stack},
     state::{Block, State, Work},
 };
@@ -223,8 +223,9 @@ impl<B: Backend> Minibatch<B> {
     /// Runs `rule` on every block; the states keep the result.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded.
+    /// If the network does not fit the samples loaded, or the rule was made for another depth.
     pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
+        check_fit(rule, network)?;
         let parts = self.map(network, |lagrangian, state| {
             let mut score = Score::default();
             let mut look = |step: usize, state: &State<B::Real>| {

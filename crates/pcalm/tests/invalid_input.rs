@@ -37,6 +37,30 @@ fn a_number_that_is_not_finite_is_named_by_sample_and_feature() {
 }
 
 #[test]
+fn a_rule_made_for_another_depth_is_refused() {
+    let network = network(&[3, 4, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
+    let data = Data::new(&network, 2, Loss::SquaredError, 1);
+    let mut minibatch = common::minibatch(&network, &data, Loss::SquaredError, &[1.0]);
+    for hidden in [1, 3] {
+        for name in ["pc", "pc-alm", "mm"] {
+            let rule =
+                rule::build::<Reference<f64>>(name, &RuleSettings { hidden, ..RuleSettings::default() }).unwrap();
+            assert_eq!(setting_of(minibatch.infer(&network, rule.as_ref())), "hidden");
+            let watched = pcalm::theory::Wave::watch(
+                &Reference::new(),
+                &network,
+                &data.batch(),
+                Loss::SquaredError,
+                &[1.0; 2],
+                rule.as_ref(),
+            );
+            assert_eq!(setting_of(watched), "hidden");
+        }
+    }
+    minibatch.infer(&network, &Backprop).unwrap();
+}
+
+#[test]
 fn a_batch_without_whole_rows_is_refused() {
     let numbers = numbers(12, 1);
     for (x, y, samples) in [(12, 12, 0), (12, 11, 4), (11, 12, 4), (0, 12, 4), (12, 0, 4)] {

@@ -163,6 +163,10 @@ fn moments_of_another_shape_are_not_restored() {
         assert!(matches!(optimizer.restore(wrong, 5), Err(Error::File(_))));
         assert_eq!(optimizer, before);
     }
+    for bad in [f64::NAN, f64::INFINITY] {
+        let error = optimizer.restore(vec![vec![vec![1.0; 6], vec![2.0, bad, 2.0]]], 5).unwrap_err();
+        assert!(error.to_string().contains("not finite"), "{error}");
+    }
     optimizer.restore(vec![vec![vec![1.0; 6], vec![2.0; 3]]], 5).unwrap();
     assert_eq!((optimizer.updates(), optimizer.moments()[0][1][0]), (5, 2.0));
 }

@@ -153,12 +153,15 @@ impl<R: Real> Optimizer<R> {
     /// Puts back moments and update count saved from an optimizer of the same shape.
     ///
     /// # Errors
-    /// If their shapes differ.
+    /// If their shapes differ, or a number is not finite.
     pub fn restore(&mut self, moments: Vec<Vec<Vec<R>>>, updates: u64) -> Result<(), Error> {
         let shape =
             |m: &[Vec<Vec<R>>]| -> Vec<Vec<usize>> { m.iter().map(|e| e.iter().map(Vec::len).collect()).collect() };
         if shape(&moments) != shape(&self.moments) {
             return Err(Error::File("the optimizer's moments do not fit the network and optimizer chosen".into()));
+        }
+        if !moments.iter().flatten().flatten().all(|m| m.is_finite()) {
+            return Err(Error::File("the optimizer's moments hold numbers that are not finite".into()));
         }
         self.moments = moments;
         self.updates = updates;

@@ -9,12 +9,19 @@ mod primal_dual;
 pub use backprop::Backprop;
 pub use primal_dual::{Credit, Inner, PrimalDual};
 
-use crate::{backend::Backend, error::Error, infer::Stop, lagrangian::Lagrangian, real::Real, state::State};
+use crate::{
+    backend::Backend, error::Error, infer::Stop, lagrangian::Lagrangian, network::Network, real::Real, state::State,
+};
 
 /// How a rule picks (z, λ) for one block of samples. [`infer`](crate::infer::infer) owns the loop.
 pub trait Rule<B: Backend>: Send + Sync {
     /// The rule's name in reports.
     fn name(&self) -> &str;
+
+    /// Whether the rule was made for networks with this many hidden layers; most are for any.
+    fn fits(&self, _hidden: usize) -> bool {
+        true
+    }
 
     /// Sets the state to the rule's starting point.
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
@@ -142,6 +149,18 @@ pub fn build<B: Backend>(name: &str, settings: &RuleSettings) -> Result<BoxedRul
             Err(Error::setting("rule", format!("no rule `{name}`; there are {}", names.join(", "))))
         }
     }
+}
+
+/// Whether the rule can run on the network.
+///
+/// # Errors
+/// If it was made for another number of hidden layers.
+pub fn check_fit<B: Backend>(rule: &dyn Rule<B>, network: &Network<B::Real>) -> Result<(), Error> {
+    if rule.fits(network.hidden()) {
+        return Ok(());
+    }
+    let problem = format!("the rule `{}` was made for another number of hidden layers", rule.name());
+    Err(Error::setting("hidden", format!("{problem} than this network's {}", network.hidden())))
 }
 
 /// `value` as a number of type `R` if it is finite and positive.

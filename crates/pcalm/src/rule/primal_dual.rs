@@ -146,6 +146,10 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         self.name
     }
 
+    fn fits(&self, hidden: usize) -> bool {
+        self.dual_step.len() == hidden
+    }
+
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
         lagrangian.forward(state);
     }

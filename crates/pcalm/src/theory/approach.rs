@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     infer::{Stop, infer},
     lagrangian::Lagrangian,
-    rule::Rule,
+    rule::{Rule, check_fit},
     stack::Stack,
     state::State,
 };
@@ -24,7 +24,7 @@ pub struct Distance {
 /// after each.
 ///
 /// # Errors
-/// If the activities diverge.
+/// If the rule does not fit the network, or the activities diverge.
 pub fn distances<B: Backend>(
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
@@ -32,6 +32,7 @@ pub fn distances<B: Backend>(
     activities: &Stack<B::Real>,
     duals: &Stack<B::Real>,
 ) -> Result<Vec<Distance>, Error> {
+    check_fit(rule, lagrangian.problem().network)?;
     let samples = lagrangian.samples();
     let (mut found, mut difference) = (Vec::new(), activities.clone());
     let mut apart = |a: &Stack<B::Real>, b: &Stack<B::Real>| {

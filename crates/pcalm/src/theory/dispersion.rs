@@ -10,7 +10,14 @@ use super::{
     linearisation::{Linearisation, dot},
     spectrum::Iteration,
 };
-use crate::{backend::Reference, error::Error, infer::infer, lagrangian::Lagrangian, rule::Rule, state::State};
+use crate::{
+    backend::Reference,
+    error::Error,
+    infer::infer,
+    lagrangian::Lagrangian,
+    rule::{Rule, check_fit},
+    state::State,
+};
 use std::ops::ControlFlow;
 
 /// Up to this many unknowns the singular vectors are computed.
@@ -40,13 +47,14 @@ pub struct Dispersion {
 /// beyond σ = 2, where there is no wavenumber; `None` beyond [`DENSE_MODES`] unknowns.
 ///
 /// # Errors
-/// If the linearisation is not finite, or the activities diverge.
+/// If the rule does not fit the network, the linearisation is not finite, or the activities diverge.
 pub fn dispersion(
     iteration: &Iteration,
     lagrangian: &Lagrangian<Reference<f64>>,
     state: &mut State<f64>,
     rule: &dyn Rule<Reference<f64>>,
 ) -> Result<Option<Vec<Dispersion>>, Error> {
+    check_fit(rule, lagrangian.problem().network)?;
     let lin: &Linearisation = iteration.linearisation;
     if lin.unknowns() > DENSE_MODES {
         return Ok(None);

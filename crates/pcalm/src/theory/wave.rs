@@ -15,7 +15,7 @@ use crate::{
     minibatch::Batch,
     network::Network,
     real::Real,
-    rule::{Backprop, Rule},
+    rule::{Backprop, Rule, check_fit},
     stack::Stack,
     state::State,
 };
@@ -63,7 +63,7 @@ impl Wave {
     /// [`penalties`](crate::lagrangian::penalties).
     ///
     /// # Errors
-    /// If the batch does not fit the network, or the activities diverged.
+    /// If batch or rule do not fit the network, or the activities diverged.
     pub fn watch<B: Backend>(
         backend: &B,
         network: &Network<B::Real>,
@@ -72,6 +72,7 @@ impl Wave {
         rho: &[B::Real],
         rule: &dyn Rule<B>,
     ) -> Result<Self, Error> {
+        check_fit(rule, network)?;
         let (block, mut state) = batch.block(backend, network)?;
         let lagrangian = Lagrangian::new(backend, network, &block, rho, loss)?;
         let mut look = Look::new(&lagrangian, &mut state);

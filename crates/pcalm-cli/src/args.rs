@@ -31,8 +31,11 @@ pub fn command() -> clap::Command {
                 .mut_subcommand("equilibrium", |c| {
                     c.mut_arg("activation", |a| a.default_value("identity"))
                         .mut_arg("budget", |a| a.default_value("16L"))
+                        .mut_arg("out", |a| a.default_value("runs/equilibrium"))
                 })
-                .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
+                .mut_subcommand("wave", |c| {
+                    c.mut_arg("budget", |a| a.default_value("4L")).mut_arg("out", |a| a.default_value("runs/wave"))
+                })
         })
 }
 
@@ -40,7 +43,7 @@ pub fn command() -> clap::Command {
 /// configuration file can be used, but are not shown.
 fn is_of_training(option: &clap::Arg) -> bool {
     let training = matches!(option.get_help_heading(), Some("Training" | "Records"));
-    training && !matches!(option.get_id().as_str(), "seed") || option.get_id() == "rule"
+    option.get_id() == "rule" || training && option.get_id() != "seed"
 }
 
 #[derive(Subcommand)]
@@ -198,9 +201,9 @@ pub struct SpectrumArgs {
 pub struct SamplesArgs {
     #[command(flatten)]
     pub common: Common,
-    /// Folder to write to [default: runs/equilibrium or runs/wave]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    /// Folder to write to
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub out: PathBuf,
     /// Training samples to look at, the first ones.
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub samples: usize,

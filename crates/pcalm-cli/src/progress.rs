@@ -44,7 +44,7 @@ impl Display {
                 self.bar.set_message(format!("loss {loss:.4}, train {:.2} %{test}", 100.0 * accuracy));
             }
             News::Stability { row } => self.bar.suspend(|| {
-                let verdict = if row.stability < 4.0 { "is stable again" } else { "is no longer stable" };
+                let verdict = if row.is_stable() { "is stable again" } else { "is no longer stable" };
                 eprintln!(
                     "pcalm: warning: {title}: step {}: inference {verdict}: η (2 + α/ρ) λ_max = {:.4}, to be below 4 \
                      (η = {:.4}, λ_max = {:.4}, κ = {:.3e}); `--eta auto-track` follows λ_max",

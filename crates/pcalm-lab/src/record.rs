@@ -128,12 +128,11 @@ impl Log {
             norm_ratio,
             products_per_sample: total.sample_products as f64 / total.samples.max(1) as f64,
         });
-        let number = |v: f64| v.is_finite().then_some(v);
         self.layers.extend(probe.alignment.layers.iter().enumerate().map(|(l, a)| LayerRow {
             epoch,
             layer: l + 1,
-            alignment: number(a.cosine),
-            norm_ratio: number(a.norm_ratio),
+            alignment: finite(a.cosine),
+            norm_ratio: finite(a.norm_ratio),
         }));
     }
 }
@@ -149,8 +148,6 @@ pub struct Progress {
     pub lambda_max: Option<f64>,
     /// σ_max² at the start, if measured.
     pub sigma_squared: Option<f64>,
-    /// η at the start; the one in use differs where it follows λ_max.
-    pub first_eta: f64,
     /// What watches the stability.
     pub watch: WatchState,
     /// Since the last row of metrics.
@@ -159,6 +156,11 @@ pub struct Progress {
     pub total: Tally,
     /// Rows so far.
     pub log: Log,
+}
+
+/// A measurement for a file: absent where it is not a number.
+pub fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 /// Rows as CSV with a header.

@@ -8,7 +8,7 @@ use crate::{
     folder::{Folder, names},
     memory::{self, Memory},
     provenance::provenance,
-    record::{Progress, Tally, csv, json},
+    record::{Progress, Tally, csv, finite, json},
     watch::{StabilityRow, Watch},
 };
 use pcalm::{
@@ -221,13 +221,13 @@ impl<'a, B: Backend> Run<'a, B> {
             fresh_progress(&plan, measured)
         };
         let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
-        let bound =
-            progress.sigma_squared.map(|s| StabilityBound::new(progress.first_eta, s, largest_rho, plan.dual_step));
+        let first = first_eta(&plan, progress.lambda_max);
+        let bound = progress.sigma_squared.map(|s| StabilityBound::new(first, s, largest_rho, plan.dual_step));
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let cost = Cost::default();
         let rho = penalties::<f64>(&plan.rule.rho, trainer.network().hidden())?;
-        let watch = Watch::new(data, loss, rho, plan.dual_step, plan.track_eta);
+        let watch = Watch::new(data, loss, rho, plan.dual_step);
         Ok(Run { experiment, data, folder, plan, loss, bound, watch, trainer, progress, cost, last: None })
     }
 
@@ -336,11 +336,15 @@ impl<'a, B: Backend> Run<'a, B> {
     fn watch_stability(&mut self, step: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
         let clock = Instant::now();
         let p = &mut self.progress;
-        let row = self.watch.measure(&mut p.watch, self.trainer.network(), step, (p.first_eta, p.eta))?;
-        let stable = |row: &StabilityRow| row.stability < StabilityBound::LIMIT;
-        let was_stable = p.log.stability.last().is_none_or(stable);
+        // By as much as λ_max of the watched samples has changed since the start.
+        let first = p.log.stability.first().map(|row| row.lambda_max);
+        let (start, now) = (first_eta(&self.plan, p.lambda_max), p.eta);
+        let follow = |lambda_max: f64| start * first.unwrap_or(lambda_max) / lambda_max;
+        let eta = |lambda_max: f64| if self.plan.track_eta { follow(lambda_max) } else { now };
+        let row = self.watch.measure(&mut p.watch, self.trainer.network(), step, eta)?;
+        let was_stable = p.log.stability.last().is_none_or(StabilityRow::is_stable);
         p.log.stability.push(row);
-        if stable(&row) != was_stable {
+        if row.is_stable() != was_stable {
             news(News::Stability { row: &row });
         }
         if row.eta != p.eta {
@@ -415,7 +419,6 @@ impl<'a, B: Backend> Run<'a, B> {
     fn summary(&self, end: End, message: Option<String>) -> Summary {
         let p = &self.progress;
         let epoch = p.log.epochs.last();
-        let finite = |v: f64| v.is_finite().then_some(v);
         Summary {
             rule: self.experiment.rule.clone(),
             seed: self.experiment.seed,
@@ -442,18 +445,21 @@ impl<'a, B: Backend> Run<'a, B> {
 /// The checkpoint's note that holds the run's [`Progress`].
 const PROGRESS: &str = "progress";
 
-fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
-    let lambda_max = measured.map(|c| c.lambda_max);
-    let eta = match lambda_max {
+/// η at the start; the one in use differs where it follows λ_max.
+fn first_eta(plan: &Plan, lambda_max: Option<f64>) -> f64 {
+    match lambda_max {
         Some(lambda_max) if plan.auto_eta => 1.0 / lambda_max,
         _ if plan.iterative => plan.rule.eta,
         // Closed forms have no step size; any valid number keeps the settings valid.
         _ => 1.0,
-    };
+    }
+}
+
+fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
+    let lambda_max = measured.map(|c| c.lambda_max);
     Progress {
         step: 0,
-        eta,
-        first_eta: eta,
+        eta: first_eta(plan, lambda_max),
         watch: Default::default(),
         lambda_max,
         sigma_squared: measured.map(|c| c.sigma_squared),

@@ -3,6 +3,7 @@
 use crate::{LabError, batches::Gathered, dataset::Dataset};
 use pcalm::{
     backend::Reference,
+    error::StabilityBound,
     lagrangian::Lagrangian,
     loss::Loss,
     network::Network,
@@ -18,8 +19,6 @@ const SAMPLES: usize = 2;
 /// measurements alike, so that a resumed run has the same bits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WatchState {
-    /// λ_max at the start, which the run's first η belongs to.
-    first: Option<f64>,
     /// Eigenvectors of λ_max and λ_min per sample.
     ends: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -48,20 +47,24 @@ pub struct Watch {
     loss: Loss,
     rho: Vec<f64>,
     dual_step: f64,
-    /// Whether η follows 1/λ_max.
-    track: bool,
+}
+
+impl StabilityRow {
+    /// Whether inference is stable.
+    pub fn is_stable(&self) -> bool {
+        self.stability < StabilityBound::LIMIT
+    }
 }
 
 impl Watch {
     /// On the first training samples, with these penalties and dual step.
-    pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64, track: bool) -> Self {
+    pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64) -> Self {
         let mut samples = Gathered::default();
         samples.gather(&data.train, data.classes, 0..SAMPLES.min(data.train.len()));
-        Watch { samples, loss, rho, dual_step, track }
+        Watch { samples, loss, rho, dual_step }
     }
 
-    /// Measures `network` after `step` steps, with η as it is; the row has the η to go on with. It follows
-    /// 1/λ_max if that is asked for: by as much as λ_max of the watched samples has changed since the start.
+    /// Measures `network` after `step` steps; `eta` says which η to go on with at a λ_max.
     ///
     /// # Errors
     /// If the network's activities are not finite.
@@ -70,7 +73,7 @@ impl Watch {
         state: &mut WatchState,
         network: &Network<R>,
         step: u64,
-        eta: (f64, f64),
+        eta: impl Fn(f64) -> f64,
     ) -> Result<StabilityRow, LabError> {
         let network = network.cast::<f64>();
         let backend = Reference::<f64>::new();
@@ -78,7 +81,8 @@ impl Watch {
         let (block, mut activities) = batch.block(&backend, &network)?;
         Lagrangian::new(&backend, &network, &block, &self.rho, self.loss)?.forward(&mut activities);
         state.ends.resize(batch.samples(), Default::default());
-        let (mut lambda_max, mut lambda_min, mut condition) = (0.0f64, f64::INFINITY, 0.0f64);
+        let (mut lambda_max, mut lambda_min) = (0.0f64, f64::INFINITY);
+        let (mut condition, mut bound) = (0.0f64, 0.0f64);
         for (sample, kept) in state.ends.iter_mut().enumerate() {
             let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &activities, sample)?;
             let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
@@ -89,12 +93,10 @@ impl Watch {
             lambda_max = lambda_max.max(largest);
             lambda_min = lambda_min.min(smallest);
             condition = condition.max(largest / smallest);
+            bound = bound.max(lin.at_most(2.0, self.dual_step, largest));
         }
-        let first = *state.first.get_or_insert(lambda_max);
-        let (start, now) = eta;
-        let eta = if self.track { start * first / lambda_max } else { now };
-        let rho = self.rho.iter().copied().fold(f64::INFINITY, f64::min);
-        let stability = eta * (2.0 + self.dual_step / rho) * lambda_max;
+        let eta = eta(lambda_max);
+        let stability = eta * bound;
         Ok(StabilityRow { step, lambda_max, lambda_min, condition, eta, stability })
     }
 }

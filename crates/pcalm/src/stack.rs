@@ -72,6 +72,11 @@ impl<R: Real> Matrix<R> {
         self.data[i * self.cols + s]
     }
 
+    /// Every feature of sample `s`.
+    pub fn column(&self, s: usize) -> impl Iterator<Item = R> + '_ {
+        (0..self.rows).map(move |i| self.at(i, s))
+    }
+
     /// Sets every number to zero.
     pub fn clear(&mut self) {
         self.data.fill(R::zero());
@@ -97,7 +102,7 @@ impl<R: Real> Matrix<R> {
     /// Appends the first `samples` columns to the row-major `[samples, rows]` array `target`.
     pub fn unload(&self, samples: usize, target: &mut Vec<R>) {
         for s in 0..samples {
-            target.extend((0..self.rows).map(|i| self.at(i, s)));
+            target.extend(self.column(s));
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, Run, distance, minibatch, network, run, settings};
+use common::{Data, Run, distance, minibatch, network, operators, run, settings};
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
     activation::Activation,
@@ -16,16 +16,6 @@ use pcalm::{
 };
 
 const SAMPLES: usize = 3;
-
-/// V_l = a_l W_l + τ_l I of every edge.
-fn operators(network: &Network<f64>) -> Vec<DMatrix<f64>> {
-    let dense = network.edges().iter().map(|edge| {
-        let w = DMatrix::from_row_slice(edge.rows(), edge.cols(), edge.weight());
-        let skip = if edge.skip() { 1.0 } else { 0.0 };
-        w * edge.scale() + DMatrix::identity(edge.rows(), edge.cols()) * skip
-    });
-    dense.collect()
-}
 
 /// The equilibrium activities of all hidden layers, one sample.
 fn solve(v: &[DMatrix<f64>], rho: &[f64], x: &DVector<f64>, y: &DVector<f64>) -> DVector<f64> {

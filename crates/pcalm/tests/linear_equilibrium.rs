@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, network, numbers};
+use common::{Data, network, numbers, operators};
 use faer::Mat;
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
@@ -43,15 +43,6 @@ fn a_network_of_three_scalars_has_the_closed_form() {
 fn spd(n: usize, seed: u64) -> DMatrix<f64> {
     let a = DMatrix::from_vec(n, n, numbers(n * n, seed));
     &a * a.transpose() + DMatrix::identity(n, n) * 0.5
-}
-
-fn operators(network: &Network<f64>) -> Vec<DMatrix<f64>> {
-    let dense = network.edges().iter().map(|edge| {
-        let w = DMatrix::from_row_slice(edge.rows(), edge.cols(), edge.weight());
-        let skip = if edge.skip() { 1.0 } else { 0.0 };
-        w * edge.scale() + DMatrix::identity(edge.rows(), edge.cols()) * skip
-    });
-    dense.collect()
 }
 
 /// argmin over all z of Σ ½ c_lᵀΠ_l c_l with c_L = z_L − f_L, z_L = y: the normal equations of the stacked

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, minibatch, numbers};
+use common::{Data, default_step, numbers};
 use pcalm::{
     activation::Activation,
     backend::Reference,
@@ -12,7 +12,7 @@ use pcalm::{
     network::{Edge, Network, Placement},
     parametrization::{Architecture, Parametrization},
     rule::{self, RuleSettings},
-    theory::{Iteration, Linearisation, Wave, crossing_time, curvature, dispersion, stability_map},
+    theory::{Iteration, Linearisation, Wave, crossing_time, dispersion, stability_map},
 };
 
 const SAMPLES: usize = 8;
@@ -22,11 +22,6 @@ fn residual_network(depth: usize, activation: Activation, seed: u64) -> Network<
     (widths[0], widths[depth]) = (20, 10);
     let architecture = Architecture { widths, residual: true, activation, placement: Placement::Pre };
     architecture.draw(Parametrization::MeanField, 1.0, seed).unwrap()
-}
-
-fn default_step(network: &Network<f64>, data: &Data) -> f64 {
-    let mut minibatch = minibatch(network, data, Loss::SquaredError, &[1.0]);
-    1.0 / curvature(&mut minibatch, network, 1e-6, 5000).unwrap().lambda_max
 }
 
 fn watch(network: &Network<f64>, data: &Data, eta: f64, alpha: f64, budget: usize) -> Wave {
@@ -44,7 +39,7 @@ struct Limits {
 
 fn check(network: &Network<f64>, limits: &Limits) {
     let (data, depth) = (Data::new(network, SAMPLES, Loss::SquaredError, 1), network.depth());
-    let eta = default_step(network, &data);
+    let eta = default_step(network, &data, Loss::SquaredError);
     for alpha in [0.5, 1.0, 1.5] {
         let wanted = (eta * alpha).sqrt();
         let crossing = crossing_time(depth, eta, alpha);
@@ -102,7 +97,7 @@ fn without_duals_credit_diffuses() {
     for activation in [Activation::Identity, Activation::Relu] {
         let network = residual_network(64, activation, 3);
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 1);
-        let eta = default_step(&network, &data);
+        let eta = default_step(&network, &data, Loss::SquaredError);
         let pc = watch(&network, &data, eta, 0.0, 2000);
         // Diffusion from a source that is held: ½. The source is not quite held, as PC gives in to the
         // output error.

@@ -14,7 +14,7 @@ use pcalm::{
     theory::curvature,
     train::probe,
 };
-use pcalm_lab::{LabError, choice::choose, experiment::Budget, folder::write_whole};
+use pcalm_lab::{LabError, choice::choose, experiment::Budget, folder::write_whole, record::finite};
 use serde::Serialize;
 
 /// Relative change of the Rayleigh quotient at which the power iteration stops, and iterations at
@@ -102,7 +102,6 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         }
         other => other?,
     };
-    let number = |v: f64| v.is_finite().then_some(v);
     let Alignment { whole, layers } = &probe.alignment;
     let mean = samples as f64;
     let summary = Summary {
@@ -111,10 +110,10 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         loss: probe.energies.loss / mean,
         energy: probe.energies.energy() / mean,
         residual_norm: probe.energies.residual_norm_squared.sqrt(),
-        alignment: number(whole.cosine),
-        norm_ratio: number(whole.norm_ratio),
-        layer_alignment: layers.iter().map(|a| number(a.cosine)).collect(),
-        layer_norm_ratio: layers.iter().map(|a| number(a.norm_ratio)).collect(),
+        alignment: finite(whole.cosine),
+        norm_ratio: finite(whole.norm_ratio),
+        layer_alignment: layers.iter().map(|a| finite(a.cosine)).collect(),
+        layer_norm_ratio: layers.iter().map(|a| finite(a.norm_ratio)).collect(),
         eta,
         steps: probe.steps,
         stop: probe.stop.name().to_owned(),

@@ -81,6 +81,11 @@ fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
     Ok(data)
 }
 
+/// A number for people, or a dash.
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"))
+}
+
 /// Runs `work` on a pool of this many threads (0: one per core), as one of them: handing each
 /// step over to the pool from outside would cost as much as a small step.
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {

@@ -1,6 +1,6 @@
 //! `pcalm theory`: what can be said of a network's inference before running it, beside a run.
 
-use super::{Failure, experiment, load_data, on_threads};
+use super::{Failure, experiment, load_data, number, on_threads};
 use crate::{
     Outcome,
     args::{Common, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
@@ -12,7 +12,7 @@ use pcalm_lab::{
     theory::{Case, equilibrium, spectrum, stability, wave},
 };
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, Failure>, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
@@ -47,14 +47,6 @@ fn finish<T: Serialize>(report: &T, json: bool, out: &Path, show: impl FnOnce(&T
         println!("\nfolder: {}", out.display());
     }
     Ok(Outcome::Done)
-}
-
-fn out_or(given: &Option<PathBuf>, name: &str) -> PathBuf {
-    given.clone().unwrap_or_else(|| Path::new("runs").join(name))
-}
-
-fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"))
 }
 
 fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
@@ -111,7 +103,7 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
 
 fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
-    let folder = Folder::create(&out_or(&args.out, "equilibrium"))?;
+    let folder = Folder::create(&args.out)?;
     let report = equilibrium::equilibrium(&case, &folder, budget)?;
     finish(&report, args.common.json, folder.path(), |r| {
         println!("{} samples, means", r.samples);
@@ -133,7 +125,7 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
 
 fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
-    let folder = Folder::create(&out_or(&args.out, "wave"))?;
+    let folder = Folder::create(&args.out)?;
     let report = wave::wave(&case, &folder, budget)?;
     finish(&report, args.common.json, folder.path(), |r| {
         let kind = if r.exact { "exact" } else { "of the linearisation" };

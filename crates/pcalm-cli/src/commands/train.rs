@@ -1,6 +1,6 @@
 //! `pcalm train`.
 
-use super::{Failure, experiment, interrupt_flag, is_explicit, load_data};
+use super::{Failure, experiment, interrupt_flag, is_explicit, load_data, number};
 use crate::{Outcome, args::TrainArgs, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
@@ -66,7 +66,6 @@ fn memory(memory: &Memory) -> String {
 }
 
 fn print(summary: &Summary, cost: &Cost, folder: &Folder) {
-    let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
     println!("rule                 {}", summary.rule);
     println!("training steps       {}", summary.steps);
     println!("test accuracy        {}", number(summary.test_accuracy));

@@ -1,6 +1,6 @@
 //! Test accuracy over training.
 
-use super::{COLOURS, picture};
+use super::{COLOURS, legend, picture};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -51,13 +51,7 @@ fn draw(curves: &[Curve], svg: &mut String) -> Result<(), Box<dyn std::error::Er
         let series = chart.draw_series(LineSeries::new(line, style))?;
         series.label(curve.name.clone()).legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], style));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .label_font(("sans-serif", 15))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::LowerRight)?;
     area.present()?;
     Ok(())
 }

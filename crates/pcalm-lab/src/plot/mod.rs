@@ -9,7 +9,11 @@ pub use heat::{Panel, heat_maps};
 pub use plane::{Cloud, complex_plane};
 
 use crate::error::LabError;
-use plotters::prelude::RGBColor;
+use plotters::prelude::SeriesLabelPosition;
+use plotters::{
+    coord::types::RangedCoordf64,
+    prelude::{BLACK, Cartesian2d, ChartContext, Color, DrawingAreaErrorKind, RGBColor, SVGBackend, WHITE},
+};
 
 /// Colours that colour-blind readers tell apart (Okabe & Ito 2008), darkest first so that they
 /// also differ in grey.
@@ -19,4 +23,18 @@ fn picture(draw: impl FnOnce(&mut String) -> Result<(), Box<dyn std::error::Erro
     let mut svg = String::new();
     draw(&mut svg).map_err(|e| LabError::option("figure", e.to_string()))?;
     Ok(svg)
+}
+
+/// Names the series drawn so far.
+fn legend<'a>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+    position: SeriesLabelPosition,
+) -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .label_font(("sans-serif", 15))
+        .draw()
 }

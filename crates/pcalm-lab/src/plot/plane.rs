@@ -1,6 +1,6 @@
 //! Eigenvalues in the complex plane.
 
-use super::{COLOURS, picture};
+use super::{COLOURS, legend, picture};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -54,13 +54,7 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
             .label(cloud.name.clone())
             .legend(move |(x, y)| Circle::new((x + 10, y), 4, colour.filled()));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.9))
-        .border_style(BLACK.mix(0.3))
-        .label_font(("sans-serif", 15))
-        .draw()?;
+    legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     area.present()?;
     Ok(())
 }

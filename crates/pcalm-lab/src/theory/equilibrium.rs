@@ -2,7 +2,7 @@
 //! backpropagation.
 
 use super::{Case, write_report, write_table};
-use crate::{LabError, folder::Folder};
+use crate::{LabError, folder::Folder, record::finite};
 use pcalm::{
     backend::Reference,
     gradient::{Alignment, Gradient},
@@ -107,7 +107,6 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     let alignment = Alignment::new(&found, &wanted);
 
     let norms = |s: &State<f64>, l: usize| s.credit().layers[l].norm_squared(samples).sqrt();
-    let finite = |v: f64| v.is_finite().then_some(v);
     let layers: Vec<LayerRow> = alignment
         .layers
         .iter()
@@ -122,20 +121,22 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
         .collect();
     write_table(folder, "layers.csv", &layers)?;
 
-    let mut follow = |alpha: f64, goal: &State<f64>| -> Result<Vec<Distance>, LabError> {
+    let mut follow = |alpha: f64| -> Result<Vec<[Distance; 2]>, LabError> {
         let rule = case.rule(eta, alpha, budget)?;
-        Ok(distances(&lagrangian, &mut state, rule.as_ref(), goal.activities(), goal.duals())?)
+        Ok(distances(&lagrangian, &mut state, rule.as_ref(), [&rest, &kkt])?)
     };
-    let (pc, pc_forward) = (follow(0.0, &rest)?, follow(0.0, &kkt)?);
-    let (alm, alm_rest) = (follow(alpha, &kkt)?, follow(alpha, &rest)?);
-    let rows: Vec<DistanceRow> = (0..pc.len())
-        .map(|step| DistanceRow {
+    let (pc, alm) = (follow(0.0)?, follow(alpha)?);
+    let rows: Vec<DistanceRow> = pc
+        .iter()
+        .zip(&alm)
+        .enumerate()
+        .map(|(step, ([pc_rest, pc_kkt], [alm_rest, alm_kkt]))| DistanceRow {
             step,
-            pc_to_equilibrium: pc[step].activities,
-            pc_to_forward: pc_forward[step].activities,
-            alm_to_equilibrium: alm_rest[step].activities,
-            alm_to_forward: alm[step].activities,
-            alm_to_adjoint: alm[step].duals,
+            pc_to_equilibrium: pc_rest.activities,
+            pc_to_forward: pc_kkt.activities,
+            alm_to_equilibrium: alm_rest.activities,
+            alm_to_forward: alm_kkt.activities,
+            alm_to_adjoint: alm_kkt.duals,
         })
         .collect();
     write_table(folder, "distances.csv", &rows)?;

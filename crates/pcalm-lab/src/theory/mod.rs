@@ -37,7 +37,7 @@ pub struct Case {
     auto_eta: bool,
 }
 
-/// λ_max to six digits, as for a training's step size.
+/// Relative change at which the power iteration for λ_max stops, and steps at most.
 const CURVATURE: (f64, usize) = (1e-6, 5000);
 
 impl Case {
@@ -95,7 +95,11 @@ impl Case {
     }
 }
 
-/// Writes a report and its tables; a table is a file name and its rows.
+/// Whether all layers have one ρ, so that the modes of C are on their own.
+fn uniform(rho: &[f64]) -> bool {
+    rho.iter().all(|r| *r == rho[0])
+}
+
 fn write_report<T: Serialize>(folder: &Folder, name: &str, report: &T) -> Result<(), LabError> {
     folder.write(name, &json(report, folder.path())?)
 }

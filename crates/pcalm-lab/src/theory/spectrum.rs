@@ -1,6 +1,6 @@
 //! `pcalm theory spectrum`: stability, speed of convergence, and a recommended budget.
 
-use super::{Case, write_report, write_table};
+use super::{Case, uniform, write_report, write_table};
 use crate::{
     LabError,
     folder::Folder,
@@ -8,7 +8,7 @@ use crate::{
 };
 use pcalm::{
     error::StabilityBound,
-    theory::{Advice, Iteration, Linearisation, Mode, Spectrum, crossing_time},
+    theory::{Advice, Eigenvalue, Iteration, Linearisation, Mode, Radius, Spectrum, crossing_time},
 };
 use serde::Serialize;
 
@@ -105,13 +105,15 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     let spectrum = Spectrum::new(&linearisation)?;
     let eta = if case.auto_eta { 1.0 / spectrum.lambda_max } else { case.rule.eta };
     let iteration = Iteration { linearisation: &linearisation, eta, alpha: case.rule.alpha };
-    let report = report(case, &rho, &spectrum, &iteration)?;
-    let uniform = rho.iter().all(|r| *r == rho[0]);
     let modes: Option<Vec<(f64, Mode)>> = spectrum
         .singular_values
         .as_ref()
-        .filter(|_| uniform)
+        .filter(|_| uniform(&rho))
         .map(|all| all.iter().map(|&sigma| (sigma, iteration.mode(sigma))).collect());
+    let eigenvalues = iteration.eigenvalues(true)?;
+    let radius = iteration.radius(&spectrum, eigenvalues.as_deref())?;
+    let oscillating = modes.as_ref().map(|modes| modes.iter().filter(|(_, mode)| mode.oscillates()).count());
+    let report = report(case, &rho, &spectrum, &iteration, radius, oscillating)?;
     let mut clouds = Vec::new();
     if let Some(modes) = &modes {
         let rows = modes.iter().flat_map(|(sigma, mode)| {
@@ -127,11 +129,9 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
         let points = modes.iter().flat_map(|(_, mode)| mode.eigenvalues().map(|e| (e.re, e.im)));
         clouds.push(Cloud { name: "without the loss".into(), points: points.collect() });
     }
-    if let Some(all) = iteration.eigenvalues(true)? {
+    if let Some(all) = eigenvalues {
         let without = iteration.eigenvalues(false)?.unwrap_or_default();
-        let row = |loss_curvature| {
-            move |e: &pcalm::theory::Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im }
-        };
+        let row = |loss_curvature| move |e: &Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im };
         let rows: Vec<EigenvalueRow> = all.iter().map(row(true)).chain(without.iter().map(row(false))).collect();
         write_table(folder, "eigenvalues.csv", &rows)?;
         clouds.push(Cloud { name: "with the loss".into(), points: all.iter().map(|e| (e.re, e.im)).collect() });
@@ -144,15 +144,23 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     Ok(report)
 }
 
-fn report(case: &Case, rho: &[f64], spectrum: &Spectrum, iteration: &Iteration) -> Result<SpectrumReport, LabError> {
+fn report(
+    case: &Case,
+    rho: &[f64],
+    spectrum: &Spectrum,
+    iteration: &Iteration,
+    radius: Radius,
+    oscillating: Option<usize>,
+) -> Result<SpectrumReport, LabError> {
     let (eta, alpha, depth) = (iteration.eta, iteration.alpha, case.network.depth());
-    let uniform = rho.iter().all(|r| *r == rho[0]);
+    let uniform = uniform(rho);
     let largest_rho = rho.iter().copied().fold(0.0, f64::max);
     let sigma_squared = spectrum.sigma_max * spectrum.sigma_max;
     let jury = StabilityBound::new(eta, sigma_squared, largest_rho, alpha);
     let advice = Advice::new(iteration.linearisation, spectrum)?;
-    let radius = iteration.radius(spectrum)?;
     let stability = iteration.stability(spectrum)?;
+    let largest_alpha =
+        if eta == advice.eta { Some(advice.largest_alpha) } else { iteration.largest_alpha(spectrum)? };
     let ends = [spectrum.sigma_max, spectrum.sigma_min].map(|sigma| iteration.mode(sigma));
     let jury_alpha = StabilityBound::LIMIT / (eta * sigma_squared) - 2.0 * largest_rho;
     Ok(SpectrumReport {
@@ -169,22 +177,18 @@ fn report(case: &Case, rho: &[f64], spectrum: &Spectrum, iteration: &Iteration) 
         alpha,
         rho: rho.to_vec(),
         jury: jury.value,
-        stability,
-        stable: stability < StabilityBound::LIMIT,
+        stability: stability.value(),
+        stable: stability.holds(),
         largest_eta_jury: jury.largest_eta(),
-        largest_eta: iteration.largest_eta(spectrum)?,
+        largest_eta: stability.largest_eta(),
         largest_alpha_jury: (jury_alpha > 0.0).then_some(jury_alpha),
-        largest_alpha: iteration.largest_alpha(spectrum)?,
+        largest_alpha,
         radius_without_loss: uniform.then(|| ends[0].radius().max(ends[1].radius())),
         radius: radius.found,
         radius_at_most: radius.at_most,
         steps_per_decade: (radius.at_most < 1.0).then(|| -std::f64::consts::LN_10 / radius.at_most.ln()),
         annulus: uniform.then(|| ends.map(|mode| mode.determinant().max(0.0).sqrt())),
-        oscillating: spectrum
-            .singular_values
-            .as_ref()
-            .filter(|_| uniform)
-            .map(|all| all.iter().filter(|&&sigma| iteration.mode(sigma).oscillates()).count()),
+        oscillating,
         crossing_time: (alpha > 0.0).then(|| crossing_time(depth, eta, alpha)),
         advised_eta: advice.eta,
         advised_alpha: advice.alpha,

@@ -1,14 +1,16 @@
 //! `pcalm theory wave`: where credit is at every step, with PC and with PC-ALM.
 
-use super::{Case, write_report, write_table};
+use super::{Case, uniform, write_report, write_table};
 use crate::{
     LabError,
     folder::Folder,
     plot::{Panel, heat_maps},
+    record::finite,
 };
 use pcalm::{
     backend::Reference,
     lagrangian::Lagrangian,
+    minibatch::Batch,
     theory::{Dispersion, Iteration, Linearisation, Wave, crossing_time, dispersion},
 };
 use serde::Serialize;
@@ -145,13 +147,13 @@ pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, L
 fn modes(case: &Case, eta: f64, budget: usize) -> Result<Option<Vec<Dispersion>>, LabError> {
     let (x, y) = case.samples.first();
     let rho = case.rho()?;
-    if rho.iter().any(|r| *r != rho[0]) {
+    if !uniform(&rho) {
         return Ok(None);
     }
     let linearisation = Linearisation::at_forward_pass(&case.network, case.loss, x, y, &rho)?;
     let iteration = Iteration { linearisation: &linearisation, eta, alpha: case.rule.alpha };
     let backend = Reference::<f64>::new();
-    let one = pcalm::minibatch::Batch::new(x, y, 1)?;
+    let one = Batch::new(x, y, 1)?;
     let (block, mut state) = one.block(&backend, &case.network)?;
     let lagrangian = Lagrangian::new(&backend, &case.network, &block, &rho, case.loss)?;
     let rule = case.rule(eta, case.rule.alpha, 2 * budget)?;
@@ -161,10 +163,6 @@ fn modes(case: &Case, eta: f64, budget: usize) -> Result<Option<Vec<Dispersion>>
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
-}
-
-fn finite(v: f64) -> Option<f64> {
-    v.is_finite().then_some(v)
 }
 
 fn credit_rows(rule: &'static str, wave: &Wave) -> Vec<CreditRow> {

@@ -13,6 +13,8 @@ pub struct Advice {
     pub eta: f64,
     /// Dual step α.
     pub alpha: f64,
+    /// The largest α that is stable with that η.
+    pub largest_alpha: f64,
     /// Budget T.
     pub budget: usize,
     /// Why.
@@ -43,6 +45,6 @@ impl Advice {
              then moves √(ηα) = {:.3} layers per step and crosses L = {depth} layers in T* = {crossing:.1} steps",
             (eta * alpha).sqrt()
         );
-        Ok(Advice { eta, alpha, budget: crossing.ceil() as usize, reason })
+        Ok(Advice { eta, alpha, largest_alpha: limit, budget: crossing.ceil() as usize, reason })
     }
 }

@@ -1,15 +1,7 @@
-//! How far inference is from a point at every step.
+//! How far inference is from given points at every step.
 
-use crate::{
-    backend::Backend,
-    error::Error,
-    infer::{Stop, infer},
-    lagrangian::Lagrangian,
-    rule::{Rule, check_fit},
-    stack::Stack,
-    state::State,
-};
-use std::ops::ControlFlow;
+use super::follow::follow;
+use crate::{backend::Backend, error::Error, lagrangian::Lagrangian, rule::Rule, stack::Stack, state::State};
 
 /// ‖z − z*‖ and ‖λ − λ*‖ over all layers and samples of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,21 +12,19 @@ pub struct Distance {
     pub duals: f64,
 }
 
-/// The distances of `rule`'s inference from the point (`activities`, `duals`), before the first step and
-/// after each.
+/// The distances of one inference by `rule` from each of the points (z*, λ*) in `goals`, before the first
+/// step and after each.
 ///
 /// # Errors
 /// If the rule does not fit the network, or the activities diverge.
-pub fn distances<B: Backend>(
+pub fn distances<B: Backend, const N: usize>(
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
     rule: &dyn Rule<B>,
-    activities: &Stack<B::Real>,
-    duals: &Stack<B::Real>,
-) -> Result<Vec<Distance>, Error> {
-    check_fit(rule, lagrangian.problem().network)?;
+    goals: [&State<B::Real>; N],
+) -> Result<Vec<[Distance; N]>, Error> {
     let samples = lagrangian.samples();
-    let (mut found, mut difference) = (Vec::new(), activities.clone());
+    let (mut found, mut difference) = (Vec::new(), state.activities.clone());
     let mut apart = |a: &Stack<B::Real>, b: &Stack<B::Real>| {
         difference.copy_from(a);
         for (d, b) in difference.layers.iter_mut().zip(&b.layers) {
@@ -42,13 +32,11 @@ pub fn distances<B: Backend>(
         }
         difference.norm_squared(samples).sqrt()
     };
-    let mut watch = |_: usize, state: &State<B::Real>| {
-        let activities = apart(&state.activities, activities);
-        found.push(Distance { activities, duals: apart(&state.duals, duals) });
-        ControlFlow::Continue(())
-    };
-    match infer(rule, lagrangian, state, &mut watch).stop {
-        Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
-        Stop::Converged | Stop::Budget | Stop::Observer => Ok(found),
-    }
+    follow(rule, lagrangian, state, |_, state| {
+        found.push(goals.map(|goal| Distance {
+            activities: apart(&state.activities, &goal.activities),
+            duals: apart(&state.duals, &goal.duals),
+        }));
+    })?;
+    Ok(found)
 }

@@ -6,19 +6,12 @@
 //! radius √det and phase; a mode's wavenumber is k = 2 asin(σ/2).
 
 use super::{
+    follow::follow,
     krylov::not_finite,
     linearisation::{Linearisation, dot},
     spectrum::Iteration,
 };
-use crate::{
-    backend::Reference,
-    error::Error,
-    infer::infer,
-    lagrangian::Lagrangian,
-    rule::{Rule, check_fit},
-    state::State,
-};
-use std::ops::ControlFlow;
+use crate::{backend::Reference, error::Error, lagrangian::Lagrangian, rule::Rule, state::State};
 
 /// Up to this many unknowns the singular vectors are computed.
 pub const DENSE_MODES: usize = 1024;
@@ -54,24 +47,15 @@ pub fn dispersion(
     state: &mut State<f64>,
     rule: &dyn Rule<Reference<f64>>,
 ) -> Result<Option<Vec<Dispersion>>, Error> {
-    check_fit(rule, lagrangian.problem().network)?;
     let lin: &Linearisation = iteration.linearisation;
     if lin.unknowns() > DENSE_MODES {
         return Ok(None);
     }
     let decomposed = lin.dense_constraint().svd().map_err(|_| not_finite())?;
-    let stacked = |state: &State<f64>| -> Vec<f64> {
-        let layers = state.activities.layers.iter();
-        layers.flat_map(|m| (0..m.rows()).map(|i| m.at(i, 0)).collect::<Vec<f64>>()).collect()
-    };
     let mut path: Vec<Vec<f64>> = Vec::new();
-    let mut watch = |_: usize, state: &State<f64>| {
-        path.push(stacked(state));
-        ControlFlow::Continue(())
-    };
-    if let crate::infer::Stop::Diverged(divergence) = infer(rule, lagrangian, state, &mut watch).stop {
-        return Err(Error::Diverged(divergence));
-    }
+    follow(rule, lagrangian, state, |_, state| {
+        path.push(state.activities.layers.iter().flat_map(|m| m.column(0)).collect());
+    })?;
     let start = path[0].clone();
     for z in &mut path {
         z.iter_mut().zip(&start).for_each(|(z, s)| *z -= s);

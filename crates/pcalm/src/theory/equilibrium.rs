@@ -10,6 +10,7 @@
 //! is F* = ½ rᵀR⁻¹r with r = y − V_L…V_1 x and
 //! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
 
+use super::jacobian::Jacobian;
 use crate::{
     activation::Activation,
     backend::Backend,
@@ -96,16 +97,8 @@ impl Equilibrium {
             }
         }
         let precisions: Vec<Mat<f64>> = all.iter().zip(&widths).map(|(p, &n)| p.dense(n)).collect();
-        let operators: Vec<Mat<f64>> = network
-            .edges()
-            .iter()
-            .map(|edge| {
-                let skip = if edge.skip() { 1.0 } else { 0.0 };
-                Mat::from_fn(edge.rows(), edge.cols(), |i, j| {
-                    edge.scale() * edge.weight()[i * edge.cols() + j] + if i == j { skip } else { 0.0 }
-                })
-            })
-            .collect();
+        let operators: Vec<Mat<f64>> =
+            network.edges().iter().map(|edge| Jacobian { edge, before: None, after: None }.dense()).collect();
         let rescaling = rescaling(&operators, &precisions)?;
         let mut blocks: Vec<Llt<f64>> = Vec::with_capacity(hidden);
         for l in 0..hidden {

@@ -1,6 +1,7 @@
 //! A few extreme eigenvalues of a linear map: of a symmetric one by linfa's LOBPCG, of a general one by
 //! faer's restarted Arnoldi iteration, or from the dense matrix where it is small.
 
+use super::linearisation::dot;
 use crate::error::Error;
 use faer::{
     Col, Mat, MatMut, MatRef, Par, Side, c64,
@@ -14,7 +15,10 @@ use linfa_linalg::{Order, lobpcg::lobpcg};
 use ndarray::{Array2, ArrayView2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Up to this many unknowns the matrix is formed.
 const DENSE: usize = 128;
@@ -22,24 +26,19 @@ const DENSE: usize = 128;
 const LIMITS: (usize, usize) = (2000, 100);
 
 /// The largest eigenvalue of a symmetric positive n × n map and its eigenvector; to a residual of
-/// `tolerance` times a bound `scale` on the map. The error of the eigenvalue is at most that residual, and
+/// `tolerance` times about the size of the map. The error of the eigenvalue is at most that residual, and
 /// usually its square over the gap to the next.
-pub fn largest(
-    n: usize,
-    tolerance: f64,
-    scale: f64,
-    apply: impl Fn(&[f64], &mut [f64]) + Sync,
-) -> Result<(f64, Vec<f64>), Error> {
+pub fn largest(n: usize, tolerance: f64, apply: impl Fn(&[f64], &mut [f64]) + Sync) -> Result<(f64, Vec<f64>), Error> {
     if n <= DENSE {
         let eigen = matrix(n, apply).self_adjoint_eigen(Side::Lower).map_err(|_| not_finite())?;
         return Ok((eigen.S()[n - 1], (0..n).map(|i| eigen.U()[(i, n - 1)]).collect()));
     }
-    let calls = AtomicU64::new(0);
+    let calls = Cell::new(0);
     let by_columns = |v: ArrayView2<f64>| {
         let mut out = Array2::zeros(v.dim());
         let mut image = vec![0.0; n];
         for (from, mut to) in v.columns().into_iter().zip(out.columns_mut()) {
-            calls.fetch_add(1, Ordering::Relaxed);
+            calls.set(calls.get() + 1);
             apply(&from.to_vec(), &mut image);
             to.iter_mut().zip(&image).for_each(|(to, i)| *to = *i);
         }
@@ -47,7 +46,7 @@ pub fn largest(
     };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let start = Array2::from_shape_fn((n, 1), |_| rng.random::<f64>() - 0.5);
-    let goal = tolerance * scale;
+    let goal = tolerance * norm(n, &apply);
     let found = match lobpcg(by_columns, start, |_| {}, None, goal as f32, LIMITS.0, Order::Largest) {
         Ok(found) => Some(found),
         // It also fails when its directions become dependent, which happens once they have converged.
@@ -55,7 +54,7 @@ pub fn largest(
     };
     match found {
         Some(found) if found.rnorm[0] <= 10.0 * goal => Ok((found.eigvals[0], found.eigvecs.column(0).to_vec())),
-        _ => Err(gave_up(calls.into_inner())),
+        _ => Err(gave_up(calls.get())),
     }
 }
 
@@ -69,14 +68,16 @@ pub fn largest_of_general(
     n: usize,
     count: usize,
     tolerance: f64,
-    scale: f64,
     apply: impl Fn(&[f64], &mut [f64]) + Sync,
 ) -> Result<Vec<c64>, Error> {
     if n <= DENSE.max(8 * count) {
         return matrix(n, apply).eigenvalues().map_err(|_| not_finite());
     }
+    let goal = tolerance * norm(n, &apply);
     let map = Map { n, apply, calls: AtomicU64::new(0) };
-    let (params, start) = setup(n);
+    let params = PartialEigenParams { max_restarts: LIMITS.1, ..Default::default() };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let start = Col::from_fn(n, |_| rng.random::<f64>() - 0.5);
     let mut vectors = Mat::zeros(n, count);
     let mut values = vec![c64::new(0.0, 0.0); count];
     let mut memory = MemBuffer::new(partial_eigen_scratch(&map, count, Par::Seq, params));
@@ -85,20 +86,29 @@ pub fn largest_of_general(
         &mut values,
         &map,
         start.as_ref(),
-        tolerance * scale,
+        goal,
         Par::rayon(0),
         MemStack::new(&mut memory),
         params,
     );
-    map.check(info.n_converged_eigen, count.saturating_sub(2).max(1))?;
+    if info.n_converged_eigen < count.saturating_sub(2).max(1) {
+        return Err(gave_up(map.calls.into_inner()));
+    }
     values.truncate(info.n_converged_eigen);
     Ok(values)
 }
 
-fn setup(n: usize) -> (PartialEigenParams, Col<f64>) {
-    let params = PartialEigenParams { max_restarts: LIMITS.1, ..Default::default() };
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    (params, Col::from_fn(n, |_| rng.random::<f64>() - 0.5))
+/// About the size of a map, from a few power iterations.
+fn norm(n: usize, apply: impl Fn(&[f64], &mut [f64])) -> f64 {
+    let mut v = vec![(n as f64).sqrt().recip(); n];
+    let mut image = vec![0.0; n];
+    let mut size = 0.0;
+    for _ in 0..4 {
+        apply(&v, &mut image);
+        size = dot(&image, &image).sqrt();
+        v.iter_mut().zip(&image).for_each(|(v, i)| *v = i / size);
+    }
+    size
 }
 
 fn matrix(n: usize, apply: impl Fn(&[f64], &mut [f64])) -> Mat<f64> {
@@ -125,16 +135,7 @@ struct Map<F> {
 
 impl<F> std::fmt::Debug for Map<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a symmetric map of {} unknowns", self.n)
-    }
-}
-
-impl<F> Map<F> {
-    fn check(&self, converged: usize, wanted: usize) -> Result<(), Error> {
-        if converged >= wanted {
-            return Ok(());
-        }
-        Err(gave_up(self.calls.load(Ordering::Relaxed)))
+        write!(f, "a map of {} unknowns", self.n)
     }
 }
 
@@ -160,7 +161,7 @@ impl<F: Fn(&[f64], &mut [f64]) + Sync> LinOp<f64> for Map<F> {
             (self.apply)(&input, &mut image);
             // The iteration orthogonalises without end if its space is exhausted exactly (C = I, say);
             // noise of the size of rounding keeps that from happening.
-            let size = image.iter().map(|v| v * v).sum::<f64>().sqrt() / (self.n as f64).sqrt();
+            let size = dot(&image, &image).sqrt() / (self.n as f64).sqrt();
             for (i, value) in image.iter().enumerate() {
                 out[(i, j)] = value + f64::EPSILON * size * (rng.random::<f64>() - 0.5);
             }

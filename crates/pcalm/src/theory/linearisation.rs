@@ -15,13 +15,14 @@
 
 use super::jacobian::Jacobian;
 use crate::{
-    backend::{Backend, Reference},
+    backend::Reference,
     error::Error,
     lagrangian::{Lagrangian, penalties},
     loss::Loss,
+    minibatch::Batch,
     network::{Network, Placement},
     stack::Matrix,
-    state::{Block, State},
+    state::State,
 };
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 use rayon::prelude::*;
@@ -52,7 +53,7 @@ impl<'a> Linearisation<'a> {
         state: &State<f64>,
         sample: usize,
     ) -> Result<Self, Error> {
-        let column = |m: &Matrix<f64>| (0..m.rows()).map(|i| m.at(i, sample)).collect::<Vec<f64>>();
+        let column = |m: &Matrix<f64>| m.column(sample).collect::<Vec<f64>>();
         let hidden = network.hidden();
         let jacobians = (1..=hidden).map(|l| {
             let edge = &network.edges()[l];
@@ -84,19 +85,7 @@ impl<'a> Linearisation<'a> {
     ) -> Result<Self, Error> {
         let backend = Reference::<f64>::new();
         let rho = penalties(rho, network.hidden())?;
-        let (mut block, mut state) = (Block::zeros(network, 1), State::zeros(network, 1));
-        if x.len() != network.inputs() || y.len() != network.outputs() {
-            return Err(Error::Batch(format!(
-                "a sample with {} inputs and {} targets for a network from {} to {} units",
-                x.len(),
-                y.len(),
-                network.inputs(),
-                network.outputs()
-            )));
-        }
-        block.input.load(x);
-        block.target.load(y);
-        backend.drive(network, &mut block, &mut state);
+        let (block, mut state) = Batch::new(x, y, 1)?.block(&backend, network)?;
         Lagrangian::new(&backend, network, &block, &rho, loss)?.forward(&mut state);
         if !(state.activities.max_abs() + state.output.max_abs()).is_finite() {
             return Err(Error::Network("its forward pass on this sample is not finite".into()));
@@ -119,9 +108,14 @@ impl<'a> Linearisation<'a> {
         &self.rho
     }
 
-    /// J_2 … J_L.
-    pub fn jacobians(&self) -> &[Jacobian<'a>] {
-        &self.jacobians
+    /// The smallest ρ_l: CᵀC is at most H over it, as S is not negative.
+    pub fn least_rho(&self) -> f64 {
+        self.rho.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// (h + k/ρ) λ_max(H) with the smallest ρ, from `lambda_max`: not less than λ_max(hH + kCᵀC).
+    pub fn at_most(&self, h: f64, k: f64, lambda_max: f64) -> f64 {
+        (h + k / self.least_rho()) * lambda_max
     }
 
     fn layer(&self, l: usize) -> std::ops::Range<usize> {
@@ -182,17 +176,17 @@ impl<'a> Linearisation<'a> {
             .into_par_iter()
             .enumerate()
             .map(|(l, out)| {
+                let below = l.checked_sub(1).map(|below| (below, &self.jacobians[below]));
                 out.copy_from_slice(&v[self.layer(l)]);
-                let Some(below) = l.checked_sub(1) else {
-                    out.iter_mut().for_each(|w| *w *= d[l]);
-                    return Vec::new();
-                };
-                let j = &self.jacobians[below];
-                j.add_to(-1.0, &v[self.layer(below)], out);
+                if let Some((below, j)) = below {
+                    j.add_to(-1.0, &v[self.layer(below)], out);
+                }
                 out.iter_mut().for_each(|w| *w *= d[l]);
-                let mut pulled = vec![0.0; j.cols()];
-                j.add_transposed_to(1.0, out, &mut pulled);
-                pulled
+                below.map_or_else(Vec::new, |(_, j)| {
+                    let mut pulled = vec![0.0; j.cols()];
+                    j.add_transposed_to(1.0, out, &mut pulled);
+                    pulled
+                })
             })
             .collect();
         for (l, pulled) in pulled.iter().enumerate().skip(1) {
@@ -203,7 +197,10 @@ impl<'a> Linearisation<'a> {
     /// `v ← (CᵀDC)⁻¹ v`.
     pub fn solve_stiffness(&self, d: &[f64], v: &mut [f64]) {
         self.solve_constraint_transposed(v);
-        self.scale(v, |l| 1.0 / d[l]);
+        for (l, d) in d.iter().enumerate() {
+            let inverse = 1.0 / d;
+            v[self.layer(l)].iter_mut().for_each(|v| *v *= inverse);
+        }
         self.solve_constraint(v);
     }
 
@@ -229,13 +226,6 @@ impl<'a> Linearisation<'a> {
     /// If the readout's curvature is not finite.
     pub fn hessian_inverse(&self) -> Result<HessianInverse<'_, 'a>, Error> {
         HessianInverse::new(self)
-    }
-
-    fn scale(&self, v: &mut [f64], factor: impl Fn(usize) -> f64) {
-        for l in 0..self.hidden() {
-            let factor = factor(l);
-            v[self.layer(l)].iter_mut().for_each(|v| *v *= factor);
-        }
     }
 
     /// C as a dense matrix.

@@ -71,7 +71,7 @@ impl Spectrum {
             None
         };
         let hessian = |v: &[f64], out: &mut [f64]| linearisation.hessian(v, out);
-        let (lambda_max, top) = krylov::largest(n, tolerance(n), norm(n, hessian), hessian)?;
+        let (lambda_max, top) = krylov::largest(n, tolerance(n), hessian)?;
         let (sigma_max, sigma_min) = match &singular_values {
             Some(all) => (all[0], all[n - 1]),
             None => {
@@ -108,20 +108,12 @@ pub struct Iteration<'s, 'a> {
 }
 
 impl Iteration<'_, '_> {
-    /// η λ_max(2H + αCᵀC), which must stay below 4: the exact stability bound, S included.
+    /// The exact stability bound, S included.
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn stability(&self, spectrum: &Spectrum) -> Result<f64, Error> {
-        Ok(self.eta * self.bounded(spectrum).largest(2.0, self.alpha)?.0)
-    }
-
-    /// The largest η that is stable at this α (any η below it is).
-    ///
-    /// # Errors
-    /// As [`Spectrum::new`].
-    pub fn largest_eta(&self, spectrum: &Spectrum) -> Result<f64, Error> {
-        Ok(StabilityBound::LIMIT / self.bounded(spectrum).largest(2.0, self.alpha)?.0)
+    pub fn stability(&self, spectrum: &Spectrum) -> Result<Stability, Error> {
+        Ok(Stability { eta: self.eta, curvature: self.bounded(spectrum).largest(2.0, self.alpha)?.0 })
     }
 
     /// The largest α that is stable at this η, or `None` if η is too large for any.
@@ -136,8 +128,7 @@ impl Iteration<'_, '_> {
         // λ_max(2H + αK) is convex and rises in α, so Newton's iteration from the right falls to its
         // root; and it is at least (2ρ + α) σ_max² with the smallest ρ, so Jury's bound with that ρ is to
         // the right.
-        let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
-        let mut alpha = limit / (spectrum.sigma_max * spectrum.sigma_max) - 2.0 * rho;
+        let mut alpha = limit / (spectrum.sigma_max * spectrum.sigma_max) - 2.0 * self.linearisation.least_rho();
         for _ in 0..100 {
             let (value, x) = self.bounded(spectrum).largest(2.0, alpha)?;
             let mut image = vec![0.0; x.len()];
@@ -156,17 +147,18 @@ impl Iteration<'_, '_> {
     }
 
     /// The spectral radius of M with S: the factor by which the slowest mode shrinks per step. With
-    /// α = 0, of the activities alone.
+    /// α = 0, of the activities alone. `all` are M's [`eigenvalues`](Self::eigenvalues) with the loss, where
+    /// there are.
     ///
     /// # Errors
     /// As [`Spectrum::new`].
-    pub fn radius(&self, spectrum: &Spectrum) -> Result<Radius, Error> {
+    pub fn radius(&self, spectrum: &Spectrum, all: Option<&[c64]>) -> Result<Radius, Error> {
         let exactly = |value: f64| Radius { found: Some(value), at_most: value };
         if self.alpha == 0.0 {
             let ends = [spectrum.lambda_min, spectrum.lambda_max];
             return Ok(exactly(ends.map(|e| (1.0 - self.eta * e).abs()).into_iter().fold(0.0, f64::max)));
         }
-        if let Some(all) = self.eigenvalues(true)? {
+        if let Some(all) = all {
             return Ok(exactly(all.iter().map(|e| e.norm()).fold(0.0, f64::max)));
         }
         let slow = self.slow_radius(spectrum)?;
@@ -181,7 +173,7 @@ impl Iteration<'_, '_> {
     /// others that are real have θ ≤ 1 − s. More are looked at until that rules out the others, or they are
     /// too many.
     fn slow_radius(&self, spectrum: &Spectrum) -> Result<Radius, Error> {
-        let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
+        let rho = self.linearisation.least_rho();
         let mut count = SLOW_MODES.0;
         if self.linearisation.unknowns() > MANY {
             // A complex one has |θ|² = 1 − ηh; a real one θ ≤ 1 − k/(h + k), k the Rayleigh quotient of
@@ -221,7 +213,7 @@ impl Iteration<'_, '_> {
             w.iter_mut().zip(v).for_each(|(w, v)| *w = -(v + self.eta * *w) / root);
             lin.solve_constraint_transposed(w);
         };
-        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE.0, norm(2 * n, invert), invert)?;
+        let inverse = krylov::largest_of_general(2 * n, count, TOLERANCE.0, invert)?;
         Ok(inverse.into_iter().map(|mu| 1.0 + mu.inv()).collect())
     }
 
@@ -232,11 +224,10 @@ impl Iteration<'_, '_> {
         let mut beyond = 0.0;
         for _ in 0..100 {
             let share = self.alpha * r / (1.0 + r);
-            let most = self.bounded(spectrum);
-            if self.eta * most.at_most(1.0, share) <= 1.0 + r {
+            if self.eta * self.linearisation.at_most(1.0, share, spectrum.lambda_max) <= 1.0 + r {
                 break;
             }
-            let found = self.eta * most.largest(1.0, share)?.0 - 1.0;
+            let found = self.eta * self.bounded(spectrum).largest(1.0, share)?.0 - 1.0;
             if found <= r * (1.0 + 1e-12) {
                 break;
             }
@@ -288,6 +279,31 @@ impl Iteration<'_, '_> {
     }
 }
 
+/// The exact bound on the step sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stability {
+    eta: f64,
+    /// λ_max(2H + αCᵀC).
+    curvature: f64,
+}
+
+impl Stability {
+    /// η λ_max(2H + αCᵀC), which must stay below 4.
+    pub fn value(self) -> f64 {
+        self.eta * self.curvature
+    }
+
+    /// Whether it does.
+    pub fn holds(self) -> bool {
+        self.value() < StabilityBound::LIMIT
+    }
+
+    /// The largest η that is stable at this α (any η below it is).
+    pub fn largest_eta(self) -> f64 {
+        StabilityBound::LIMIT / self.curvature
+    }
+}
+
 /// A spectral radius: the largest |θ| that was found, and a bound that no other can pass. They are equal
 /// unless so many modes are nearly as slow as the slowest that not all were looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -307,12 +323,6 @@ struct Bounded<'b> {
 }
 
 impl Bounded<'_> {
-    /// A bound on λ_max(hH + kCᵀC): CᵀC is at most H/ρ with the smallest ρ, as S is not negative.
-    fn at_most(&self, h: f64, k: f64) -> f64 {
-        let rho = self.linearisation.rho().iter().copied().fold(f64::INFINITY, f64::min);
-        (h + k / rho) * self.lambda_max
-    }
-
     /// λ_max(hH + kCᵀC) and its eigenvector. Where S hardly matters H's own eigenvector already reaches
     /// the bound, to the tolerance that any would be found with.
     fn largest(&self, h: f64, k: f64) -> Result<(f64, Vec<f64>), Error> {
@@ -327,10 +337,10 @@ impl Bounded<'_> {
         let mut image = vec![0.0; n];
         apply(self.top, &mut image);
         let reached = dot(self.top, &image);
-        if reached >= self.at_most(h, k) * (1.0 - CERTAIN) {
+        if reached >= lin.at_most(h, k, self.lambda_max) * (1.0 - CERTAIN) {
             return Ok((reached, self.top.to_vec()));
         }
-        krylov::largest(n, tolerance(n), norm(n, apply), apply)
+        krylov::largest(n, tolerance(n), apply)
     }
 }
 
@@ -344,18 +354,5 @@ fn top_of_inverse(n: usize, solve: impl Fn(&mut [f64]) + Sync) -> Result<f64, Er
         out.copy_from_slice(v);
         solve(out);
     };
-    Ok(krylov::largest(n, tolerance(n), norm(n, apply), apply)?.0)
-}
-
-/// About the size of a map, from a few power iterations: what tolerances are relative to.
-fn norm(n: usize, apply: impl Fn(&[f64], &mut [f64])) -> f64 {
-    let mut v = vec![(n as f64).sqrt().recip(); n];
-    let mut image = vec![0.0; n];
-    let mut size = 0.0;
-    for _ in 0..4 {
-        apply(&v, &mut image);
-        size = dot(&image, &image).sqrt();
-        v.iter_mut().zip(&image).for_each(|(v, i)| *v = i / size);
-    }
-    size
+    Ok(krylov::largest(n, tolerance(n), apply)?.0)
 }

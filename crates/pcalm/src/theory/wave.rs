@@ -2,25 +2,25 @@
 //! and §9; \[ALM\] app. D).
 //!
 //! Predicted, for long waves in residual networks: a front moves √(ηα) layers per step, damped by
-//! ηρk²/2 per step at wavenumber k (see [`dispersion`](super::dispersion())); alignment to BP turns upward at T* = L/√(ηα). With α = 0
-//! credit only diffuses: its front advances as √t.
+//! ηρk²/2 per step at wavenumber k (see [`dispersion`](super::dispersion())); alignment to BP turns
+//! upward at T* = L/√(ηα). With α = 0 credit only diffuses: its front advances as √t.
 
+use super::follow::follow;
 use crate::{
     backend::Backend,
     error::Error,
     gradient::{Agreement, Alignment, Gradient},
-    infer::{Stop, infer},
+    infer::infer,
     lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
     network::Network,
     real::Real,
-    rule::{Backprop, Rule, check_fit},
+    rule::{Backprop, Rule},
     stack::Stack,
     state::State,
 };
 use num_traits::Zero;
-use std::ops::ControlFlow;
 
 /// The share of its BP value at which a layer's credit counts as arrived.
 pub const FRACTION: f64 = 0.5;
@@ -72,19 +72,12 @@ impl Wave {
         rho: &[B::Real],
         rule: &dyn Rule<B>,
     ) -> Result<Self, Error> {
-        check_fit(rule, network)?;
         let (block, mut state) = batch.block(backend, network)?;
         let lagrangian = Lagrangian::new(backend, network, &block, rho, loss)?;
         let mut look = Look::new(&lagrangian, &mut state);
         let mut moments = Vec::new();
-        let mut watch = |step: usize, state: &State<B::Real>| {
-            moments.push(look.at(step, state));
-            ControlFlow::Continue(())
-        };
-        match infer(rule, &lagrangian, &mut state, &mut watch).stop {
-            Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
-            Stop::Converged | Stop::Budget | Stop::Observer => Ok(Wave { backprop: look.backprop, moments }),
-        }
+        follow(rule, &lagrangian, &mut state, |step, state| moments.push(look.at(step, state)))?;
+        Ok(Wave { backprop: look.backprop, moments })
     }
 
     /// When the front has passed each hidden layer, counted from the readout: entry d is the step at
@@ -118,7 +111,7 @@ impl Wave {
             return None;
         }
         let points: Vec<(f64, f64)> = range.map(|d| (d as f64, times[d])).collect();
-        Some(1.0 / line(&points).0)
+        Some(1.0 / slope(&points))
     }
 
     /// How far credit has spread after each step: the distance from the last hidden layer, in layers,
@@ -145,7 +138,7 @@ impl Wave {
         let points: Vec<(f64, f64)> = widths
             .filter_map(|(width, m)| width.filter(|w| range.contains(w)).map(|w| ((m.step as f64).ln(), w.ln())))
             .collect();
-        (points.len() >= 4).then(|| line(&points).0)
+        (points.len() >= 4).then(|| slope(&points))
     }
 
     /// The step at which the alignment to BP rises fastest. `None` without at least three steps.
@@ -157,12 +150,12 @@ impl Wave {
     }
 }
 
-/// Slope and intercept of the least-squares line through points (x, y).
-fn line(points: &[(f64, f64)]) -> (f64, f64) {
+/// Slope of the least-squares line through points (x, y).
+fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (mx, my) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
     let (xy, xx) = points.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + (x - mx) * (y - my), b + (x - mx) * (x - mx)));
-    (xy / xx, my - xy / xx * mx)
+    xy / xx
 }
 
 /// What looking at a state takes: BP's results to compare with, and buffers.

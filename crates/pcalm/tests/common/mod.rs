@@ -1,6 +1,7 @@
 //! Small networks and batches for the tests, and the one way they run a rule.
 #![allow(dead_code)]
 
+use nalgebra::DMatrix;
 use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::Reference,
@@ -264,4 +265,14 @@ pub fn unclamped(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<f64> {
         Loss::SquaredError => output,
         Loss::CrossEntropy => output.chunks(network.outputs()).flat_map(softmax).collect(),
     }
+}
+
+/// V_l = a_l W_l + τ_l I of every edge.
+pub fn operators(network: &Network<f64>) -> Vec<DMatrix<f64>> {
+    let dense = network.edges().iter().map(|edge| {
+        let w = DMatrix::from_row_slice(edge.rows(), edge.cols(), edge.weight());
+        let skip = if edge.skip() { 1.0 } else { 0.0 };
+        w * edge.scale() + DMatrix::identity(edge.rows(), edge.cols()) * skip
+    });
+    dense.collect()
 }

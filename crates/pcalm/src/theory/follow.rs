@@ -1,0 +1,32 @@
+//! An inference seen at every step.
+
+use crate::{
+    backend::Backend,
+    error::Error,
+    infer::{Stop, infer},
+    lagrangian::Lagrangian,
+    rule::{Rule, check_fit},
+    state::State,
+};
+use std::ops::ControlFlow;
+
+/// Runs `rule` to its end, showing `look` the state before the first step and after each.
+///
+/// # Errors
+/// If the rule does not fit the network, or the activities diverge.
+pub fn follow<B: Backend>(
+    rule: &dyn Rule<B>,
+    lagrangian: &Lagrangian<B>,
+    state: &mut State<B::Real>,
+    mut look: impl FnMut(usize, &State<B::Real>),
+) -> Result<(), Error> {
+    check_fit(rule, lagrangian.problem().network)?;
+    let mut observer = |step: usize, state: &State<B::Real>| {
+        look(step, state);
+        ControlFlow::Continue(())
+    };
+    match infer(rule, lagrangian, state, &mut observer).stop {
+        Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        Stop::Converged | Stop::Budget | Stop::Observer => Ok(()),
+    }
+}

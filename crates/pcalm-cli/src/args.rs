@@ -141,6 +141,10 @@ pub struct InferArgs {
     /// Activity steps K per cycle of PC-ALM.
     #[arg(long, default_value_t = 1, value_name = "K")]
     pub inner_steps: usize,
+    /// Momentum β of pc-nesterov's activity steps: a number, or `auto` for (√κ − 1)/(√κ + 1), κ being the
+    /// condition of the activity Hessian at the first sample.
+    #[arg(long, default_value = "auto", value_name = "BETA", allow_hyphen_values = true)]
+    pub nesterov: String,
     /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
     #[arg(long, default_value = "pre-dual")]
     pub credit: String,

@@ -1,9 +1,9 @@
 //! Where a run's memory went.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Memory of this process and what the run holds of it, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The most the process has held so far (peak resident set); absent where the system does not
     /// say.

@@ -148,6 +148,8 @@ pub struct Progress {
     pub lambda_max: Option<f64>,
     /// σ_max² at the start, if measured.
     pub sigma_squared: Option<f64>,
+    /// Momentum β of activity steps, if measured.
+    pub momentum: Option<f64>,
     /// What watches the stability.
     pub watch: WatchState,
     /// Since the last row of metrics.

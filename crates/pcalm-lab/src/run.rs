@@ -9,7 +9,7 @@ use crate::{
     memory::{self, Memory},
     provenance::provenance,
     record::{Progress, Tally, csv, finite, json},
-    watch::{StabilityRow, Watch},
+    watch::{StabilityRow, Watch, condition},
 };
 use pcalm::{
     Error,
@@ -21,10 +21,10 @@ use pcalm::{
     network::file::{NetworkFile, tensors},
     optimizer::Optimizer,
     real::Real,
-    theory::{Curvature, curvature},
+    theory::{Curvature, curvature, nesterov_momentum},
     train::{Probe, Trainer},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
@@ -72,7 +72,7 @@ pub enum News<'a> {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// All epochs were trained.
@@ -84,7 +84,7 @@ pub enum End {
 }
 
 /// The outcome of a run; everything here is the same on every repetition.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Learning rule.
     pub rule: String,
@@ -116,6 +116,8 @@ pub struct Summary {
     pub parameters: usize,
     /// Step size η, at the end where it follows λ_max.
     pub eta: f64,
+    /// Momentum β, where it was tuned from κ.
+    pub momentum: Option<f64>,
     /// λ_max of the activity Hessian at the start.
     pub lambda_max: Option<f64>,
     /// η σ_max² (2ρ + α) at the start, which must stay below 4.
@@ -125,7 +127,7 @@ pub struct Summary {
 }
 
 /// Cost of a run in this process: wall times in seconds, memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Training steps timed.
     pub steps: u64,
@@ -189,7 +191,7 @@ impl<'a, B: Backend> Run<'a, B> {
         folder: &'a Folder,
         resume: bool,
     ) -> Result<Self, LabError> {
-        let plan = Plan::new(experiment, data)?;
+        let mut plan = Plan::new(experiment, data)?;
         let NetworkFile { mut network, loss } = plan.network::<B::Real>(experiment, data)?;
         let rho = penalties(&plan.rule.rho, network.hidden())?;
         let mut minibatch = Minibatch::new(backend, loss, rho);
@@ -218,16 +220,24 @@ impl<'a, B: Backend> Run<'a, B> {
             } else {
                 None
             };
-            fresh_progress(&plan, measured)
+            let mut fresh = fresh_progress(&plan, measured);
+            if plan.auto_nesterov {
+                let rho = penalties(&plan.rule.rho, network.hidden())?;
+                fresh.momentum = Some(nesterov_momentum(condition(data, &network, loss, rho)?));
+            }
+            fresh
         };
+        if let Some(momentum) = progress.momentum {
+            plan.rule.nesterov = momentum;
+        }
         let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
         let first = first_eta(&plan, progress.lambda_max);
-        let bound = progress.sigma_squared.map(|s| StabilityBound::new(first, s, largest_rho, plan.dual_step));
+        let bound = progress.sigma_squared.map(|s| StabilityBound::new(first, s, largest_rho, plan.dual_step()));
         let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
         let trainer = Trainer::new(network, rule, optimizer, minibatch);
         let cost = Cost::default();
         let rho = penalties::<f64>(&plan.rule.rho, trainer.network().hidden())?;
-        let watch = Watch::new(data, loss, rho, plan.dual_step);
+        let watch = Watch::new(data, loss, rho, plan.dual_step());
         Ok(Run { experiment, data, folder, plan, loss, bound, watch, trainer, progress, cost, last: None })
     }
 
@@ -435,6 +445,7 @@ impl<'a, B: Backend> Run<'a, B> {
             multiply_adds: p.total.multiply_adds,
             parameters: self.trainer.network().parameters(),
             eta: p.eta,
+            momentum: p.momentum,
             lambda_max: p.lambda_max,
             stability: self.bound.map(|b| b.value),
             learning_rate: self.plan.learning_rate,
@@ -460,6 +471,7 @@ fn fresh_progress(plan: &Plan, measured: Option<Curvature>) -> Progress {
     Progress {
         step: 0,
         eta: first_eta(plan, lambda_max),
+        momentum: None,
         watch: Default::default(),
         lambda_max,
         sigma_squared: measured.map(|c| c.sigma_squared),

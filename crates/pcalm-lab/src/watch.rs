@@ -56,6 +56,15 @@ impl StabilityRow {
     }
 }
 
+/// κ of the activity Hessian of `network` on the samples a [`Watch`] would look at.
+///
+/// # Errors
+/// If the network's activities are not finite.
+pub fn condition<R: Real>(data: &Dataset, network: &Network<R>, loss: Loss, rho: Vec<f64>) -> Result<f64, LabError> {
+    let row = Watch::new(data, loss, rho, 0.0).measure(&mut WatchState::default(), network, 0, |_| 1.0)?;
+    Ok(row.condition)
+}
+
 impl Watch {
     /// On the first training samples, with these penalties and dual step.
     pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64) -> Self {

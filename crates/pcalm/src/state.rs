@@ -28,6 +28,8 @@ pub struct State<R> {
     pub(crate) scratch: Scratch<R>,
     /// One matrix per hidden layer, for rules that look at a gradient; empty until one does.
     pub(crate) look: Stack<R>,
+    /// z before the last activity step, for rules with momentum; empty until one needs it.
+    pub(crate) previous: Stack<R>,
 }
 
 /// Buffers of the widest layer's size.
@@ -68,6 +70,7 @@ impl<R: Real> State<R> {
             front: 0,
             work: Work::default(),
             look: Stack::default(),
+            previous: Stack::default(),
             scratch: Scratch { pulled: buffer(), signal: buffer(), rolling: [rolling(), rolling()] },
         }
     }
@@ -110,9 +113,36 @@ impl<R: Real> State<R> {
         &self.output
     }
 
+    /// Forgets the last activity step: momentum starts from nothing.
+    pub(crate) fn rest(&mut self) {
+        if self.previous.layers.is_empty() {
+            self.previous = self.activities.clone();
+        } else {
+            self.previous.copy_from(&self.activities);
+        }
+    }
+
+    /// z ← z + β(z − z before the last activity step), which becomes z; padding stays as it is.
+    pub(crate) fn look_ahead(&mut self, beta: R, samples: usize) {
+        // Layers below the front have not moved.
+        let moved = self.activities.layers.iter_mut().zip(&mut self.previous.layers).skip(self.front);
+        for (z, previous) in moved {
+            let cols = z.cols();
+            let rows = z.data_mut().chunks_exact_mut(cols).zip(previous.data_mut().chunks_exact_mut(cols));
+            for (z, previous) in rows {
+                for (z, previous) in z[..samples].iter_mut().zip(previous) {
+                    let now = *z;
+                    *z = now + beta * (now - *previous);
+                    *previous = now;
+                }
+            }
+        }
+    }
+
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.look];
+        let stacks =
+            [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.look, &self.previous];
         let rolling = self.scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
         let others = [&self.output, &self.scratch.pulled, &self.scratch.signal];
         stacks.iter().flat_map(|s| &s.layers).chain(rolling).chain(others).map(Matrix::bytes).sum()

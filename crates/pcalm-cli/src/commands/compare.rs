@@ -1,12 +1,12 @@
 //! `pcalm compare`.
 
-use super::{Failure, experiment, interrupt_flag, load_data};
+use super::{Failure, experiment, interrupt_flag};
 use crate::{Outcome, args::CompareArgs, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
     compare::{Contest, Finished, Row, compare, rows, write},
-    experiment::Plan,
+    experiment::{Plan, load_data},
     folder::Folder,
     run::End,
 };

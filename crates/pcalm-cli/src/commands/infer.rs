@@ -9,12 +9,19 @@ use pcalm::{
     lagrangian::penalties,
     minibatch::{Batch, Minibatch},
     network::{Network, file::NetworkFile},
+    real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
-    theory::curvature,
+    theory::{Ends, Linearisation, curvature, nesterov_momentum},
     train::probe,
 };
-use pcalm_lab::{LabError, choice::choose, experiment::Budget, folder::write_whole, record::finite};
+use pcalm_lab::{
+    LabError,
+    choice::choose,
+    experiment::{Budget, plan::momentum},
+    folder::write_whole,
+    record::finite,
+};
 use serde::Serialize;
 
 /// Relative change of the Rayleigh quotient at which the power iteration stops, and iterations at
@@ -73,6 +80,17 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
             Some(text.parse::<f64>().map_err(|_| bad())?)
         }
     };
+    let nesterov = match args.nesterov.as_str() {
+        _ if !info.accelerated => 0.0,
+        "auto" => {
+            let first = |v: &[B::Real]| v[..v.len() / samples].iter().map(|v| v.wide()).collect::<Vec<f64>>();
+            let (network, rho) = (network.cast(), penalties(&args.rho, network.hidden())?);
+            let linearisation = Linearisation::at_forward_pass(&network, loss, &first(x), &first(y), &rho)?;
+            let (largest, smallest) = Ends::default().measure(&linearisation)?;
+            nesterov_momentum(largest / smallest)
+        }
+        text => momentum(text)?,
+    };
     let settings = RuleSettings {
         hidden: network.hidden(),
         budget: Budget::parse(&args.budget)?.cycles(network.depth()),
@@ -80,6 +98,7 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         alpha: args.alpha,
         rho: args.rho.clone(),
         inner_steps: args.inner_steps,
+        nesterov,
         credit: choose("credit", &args.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
         tolerance: args.tolerance,
         inner_tolerance: args.inner_tolerance,

@@ -14,13 +14,9 @@ use crate::{
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
-    dataset::{self, Dataset, IdxPaths},
     experiment::{Experiment, from_flags_and_file},
 };
-use std::{
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 /// Any failure; only its message reaches the user.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -48,37 +44,6 @@ fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Resu
 /// Whether an option was given on the command line.
 fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
-/// The experiment's data set, cut and scaled as it says.
-fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
-    let data = if e.dataset == "idx" {
-        let path = |option: &str, given: &Option<PathBuf>| {
-            given.clone().ok_or_else(|| LabError::Option {
-                name: option.to_owned(),
-                problem: "`--dataset idx` needs the four files --train-images, --train-labels, --test-images and \
-                          --test-labels"
-                    .into(),
-            })
-        };
-        dataset::load_idx(&IdxPaths {
-            train_images: path("train-images", &e.train_images)?,
-            train_labels: path("train-labels", &e.train_labels)?,
-            test_images: path("test-images", &e.test_images)?,
-            test_labels: path("test-labels", &e.test_labels)?,
-        })?
-    } else {
-        let known = dataset::DATASETS.iter().map(|d| d.name).chain(["idx"]);
-        let name = pcalm_lab::choice::choose("dataset", &e.dataset, known, |given| {
-            dataset::DATASETS.iter().find(|d| d.name == given).map(|d| d.name)
-        })?;
-        dataset::load(name, e.data_dir.as_deref())?
-    };
-    let mut data = data.subset(e.train_samples, e.test_samples)?;
-    if e.standardise {
-        data.standardise();
-    }
-    Ok(data)
 }
 
 /// A number for people, or a dash.

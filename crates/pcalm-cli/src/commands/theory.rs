@@ -1,13 +1,13 @@
 //! `pcalm theory`: what can be said of a network's inference before running it, beside a run.
 
-use super::{Failure, experiment, load_data, number, on_threads};
+use super::{Failure, experiment, number, on_threads};
 use crate::{
     Outcome,
     args::{Common, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
 };
 use clap::ArgMatches;
 use pcalm_lab::{
-    experiment::{Budget, Experiment},
+    experiment::{Budget, Experiment, load_data},
     folder::Folder,
     theory::{Case, equilibrium, spectrum, stability, wave},
 };

@@ -1,11 +1,11 @@
 //! `pcalm train`.
 
-use super::{Failure, experiment, interrupt_flag, is_explicit, load_data, number};
+use super::{Failure, experiment, interrupt_flag, is_explicit, number};
 use crate::{Outcome, args::TrainArgs, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{Experiment, from_toml, option_names},
+    experiment::{Experiment, from_toml, load_data, option_names},
     folder::{Folder, names},
     memory::Memory,
     run::{Cost, End, Summary, run as train},

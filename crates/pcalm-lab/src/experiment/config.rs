@@ -48,8 +48,28 @@ pub fn from_flags_and_file(
     text: &str,
     path: &Path,
 ) -> Result<Experiment, LabError> {
-    let bad = |problem: String| LabError::Config { path: path.to_owned(), problem };
-    let file: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(one_line(&e.to_string())))?;
+    merge(flags, is_explicit, table(text, path)?, path)
+}
+
+/// TOML text as a table. `path` names the file in errors.
+///
+/// # Errors
+/// If the text is not TOML.
+pub fn table(text: &str, path: &Path) -> Result<toml::Table, LabError> {
+    text.parse().map_err(|e: toml::de::Error| bad(path, one_line(&e.to_string())))
+}
+
+/// The options in `file` with those of `flags` on top for which `is_explicit(id)` holds.
+///
+/// # Errors
+/// If there is an unknown key or a value of the wrong type.
+pub fn merge(
+    flags: &Experiment,
+    is_explicit: impl Fn(&str) -> bool,
+    file: toml::Table,
+    path: &Path,
+) -> Result<Experiment, LabError> {
+    let bad = |problem| bad(path, problem);
     let names = option_names();
     let mut table = toml::Table::try_from(flags).map_err(|e| bad(e.to_string()))?;
     for (key, value) in file {
@@ -74,12 +94,16 @@ pub fn from_flags_and_file(
 fn as_declared(key: &str, value: toml::Value) -> toml::Value {
     use toml::Value::{Array, Float, Integer, String};
     match (key, value) {
-        ("budget" | "eta", Integer(v)) => String(v.to_string()),
-        ("budget" | "eta", Float(v)) => String(v.to_string()),
+        ("budget" | "eta" | "nesterov", Integer(v)) => String(v.to_string()),
+        ("budget" | "eta" | "nesterov", Float(v)) => String(v.to_string()),
         ("rho", Integer(v)) => Array(vec![Float(v as f64)]),
         ("rho", Float(v)) => Array(vec![Float(v)]),
         (_, value) => value,
     }
+}
+
+fn bad(path: &Path, problem: String) -> LabError {
+    LabError::Config { path: path.to_owned(), problem }
 }
 
 fn one_line(text: &str) -> String {

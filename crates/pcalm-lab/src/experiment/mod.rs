@@ -3,10 +3,12 @@
 mod budget;
 mod config;
 pub mod plan;
+mod samples;
 
 pub use budget::Budget;
 pub use config::{OptionName, from_flags_and_file, from_toml, option_names, to_toml};
 pub use plan::Plan;
+pub use samples::load_data;
 
 use clap::{Args, Parser};
 use serde::{Deserialize, Serialize};
@@ -114,6 +116,10 @@ pub struct Experiment {
     /// Activity steps K per cycle of PC-ALM.
     #[arg(long, default_value_t = 1, value_name = "K", help_heading = "Rule")]
     pub inner_steps: usize,
+    /// Momentum β of pc-nesterov's activity steps: a number, or `auto` for (√κ − 1)/(√κ + 1), κ being the
+    /// condition of the activity Hessian at the start.
+    #[arg(long, default_value = "auto", value_name = "BETA", allow_hyphen_values = true, help_heading = "Rule")]
+    pub nesterov: String,
     /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
     #[arg(long, default_value = "pre-dual", help_heading = "Rule")]
     pub credit: String,

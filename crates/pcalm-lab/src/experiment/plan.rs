@@ -25,18 +25,19 @@ pub struct Plan {
     pub parametrization: Parametrization,
     /// The loss.
     pub loss: Loss,
-    /// Rule settings; η is 0 where it is still to be measured.
+    dual_step: fn(&RuleSettings) -> f64,
+    /// Rule settings; η and β are 0 where they are still to be measured.
     pub rule: RuleSettings,
     /// Whether η is to be measured (`auto` and `auto-track`).
     pub auto_eta: bool,
     /// Whether η follows 1/λ_max (`auto-track`).
     pub track_eta: bool,
+    /// Whether β is to be measured.
+    pub auto_nesterov: bool,
     /// Steps between measurements of the stability; 0 for none.
     pub watch_every: u64,
     /// Whether the rule iterates with η at all.
     pub iterative: bool,
-    /// The dual step that enters the stability bound.
-    pub dual_step: f64,
     /// The optimizer.
     pub optimizer: Settings,
     /// Learning rate after the parametrization's rule.
@@ -83,6 +84,8 @@ impl Plan {
         let auto_eta = e.eta == "auto" || track_eta;
         let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
         let eta = if auto_eta { 0.0 } else { positive("eta", &e.eta)? };
+        let auto_nesterov = rule.accelerated && e.nesterov == "auto";
+        let nesterov = if rule.accelerated && !auto_nesterov { momentum(&e.nesterov)? } else { 0.0 };
         let settings = RuleSettings {
             hidden: architecture.depth().saturating_sub(1),
             budget: Budget::parse(&e.budget)?.cycles(architecture.depth()),
@@ -90,6 +93,7 @@ impl Plan {
             alpha: e.alpha,
             rho: e.rho.clone(),
             inner_steps: e.inner_steps,
+            nesterov,
             credit,
             tolerance: e.tolerance,
             inner_tolerance: e.inner_tolerance,
@@ -118,9 +122,10 @@ impl Plan {
             loss,
             auto_eta,
             track_eta,
+            auto_nesterov,
             watch_every: if rule.iterative { watch_every } else { 0 },
             iterative: rule.iterative,
-            dual_step: (rule.dual_step)(&settings),
+            dual_step: rule.dual_step,
             rule: settings,
             optimizer: Settings {
                 method: optimizer.method,
@@ -135,6 +140,11 @@ impl Plan {
             drop_last,
             architecture,
         })
+    }
+
+    /// The dual step that enters the stability bound.
+    pub fn dual_step(&self) -> f64 {
+        (self.dual_step)(&self.rule)
     }
 
     /// The network to start from: drawn from the seed, or read from `--init`.
@@ -211,4 +221,13 @@ fn positive(option: &str, text: &str) -> Result<f64, LabError> {
     let auto = if option == "eta" { ", `auto` or `auto-track`" } else { "" };
     let value: Option<f64> = text.parse().ok().filter(|v: &f64| v.is_finite() && *v > 0.0);
     value.ok_or_else(|| LabError::option(option, format!("`{text}` is not a positive number{auto}")))
+}
+
+/// A momentum that was given as a number.
+///
+/// # Errors
+/// If it is none.
+pub fn momentum(text: &str) -> Result<f64, LabError> {
+    let value: Option<f64> = text.parse().ok().filter(|v| (0.0..1.0).contains(v));
+    value.ok_or_else(|| LabError::option("nesterov", format!("`{text}` is not a number in [0, 1), or `auto`")))
 }

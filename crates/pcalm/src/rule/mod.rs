@@ -51,6 +51,8 @@ pub struct RuleSettings {
     pub rho: Vec<f64>,
     /// Activity steps K per cycle of PC-ALM.
     pub inner_steps: usize,
+    /// Momentum β of pc-nesterov's activity steps.
+    pub nesterov: f64,
     /// When PC-ALM's credit is read.
     pub credit: Credit,
     /// Stop before the budget once ‖∂𝓛/∂z‖_∞ (and, with duals, ‖c‖_∞) is at most this.
@@ -70,6 +72,7 @@ impl Default for RuleSettings {
             alpha: 1.0,
             rho: vec![1.0],
             inner_steps: 1,
+            nesterov: 0.0,
             credit: Credit::PreDual,
             tolerance: None,
             inner_tolerance: 1e-6,
@@ -91,7 +94,9 @@ pub struct RuleInfo<B: Backend> {
     pub source: &'static str,
     /// Whether inference iterates with a step size η (false: a closed form).
     pub iterative: bool,
-    /// The dual step size the settings mean for this rule, for the stability bound.
+    /// Whether its activity steps have momentum β, to be tuned from κ.
+    pub accelerated: bool,
+    /// The dual step size whose stability bound is the rule's.
     pub dual_step: fn(&RuleSettings) -> f64,
     /// Makes the rule, checking the settings it uses.
     pub build: fn(&RuleSettings) -> Result<BoxedRule<B>, Error>,
@@ -105,6 +110,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             summary: "backpropagation: the KKT point of the Lagrangian in closed form",
             source: "[ALM] app. A",
             iterative: false,
+            accelerated: false,
             dual_step: |_| 0.0,
             build: |_| Ok(Box::new(Backprop)),
         },
@@ -113,14 +119,26 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             summary: "predictive coding: T activity steps without duals",
             source: "[ALM] eq. 4; equilibrated with a tolerance: [FRM] thm 3.4",
             iterative: true,
+            accelerated: false,
             dual_step: |_| 0.0,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::predictive_coding(s)?)),
+        },
+        RuleInfo {
+            name: "pc-nesterov",
+            summary: "predictive coding with Nesterov's momentum β in its activity steps",
+            source: "Nesterov 2004, Introductory Lectures on Convex Optimization, scheme 2.2.11",
+            iterative: true,
+            accelerated: true,
+            // ηh < 2(1 + β)/(1 + 2β) as ηh(2ρ + α)/ρ < 4.
+            dual_step: |s| 2.0 * s.rho.iter().copied().fold(0.0, f64::max) * s.nesterov / (1.0 + s.nesterov),
+            build: |s| Ok(Box::new(PrimalDual::<B::Real>::accelerated(s)?)),
         },
         RuleInfo {
             name: "pc-alm",
             summary: "augmented Lagrangian predictive coding: T cycles of a dual and K activity steps",
             source: "[ALM] alg. 1",
             iterative: true,
+            accelerated: false,
             dual_step: |s| s.alpha,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::augmented(s)?)),
         },
@@ -129,6 +147,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             summary: "method of multipliers: each activity step solved to tolerance, then λ += ρc",
             source: "[ALM] eq. 6",
             iterative: true,
+            accelerated: false,
             // Its activity steps run at a fixed λ: the bound is that of PC.
             dual_step: |_| 0.0,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?)),

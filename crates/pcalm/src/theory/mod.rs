@@ -15,7 +15,7 @@ mod stability;
 mod watch;
 mod wave;
 
-pub use advice::{Advice, crossing_time};
+pub use advice::{Advice, crossing_time, nesterov_momentum};
 pub use approach::{Distance, distances};
 pub use curvature::{Curvature, curvature};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};

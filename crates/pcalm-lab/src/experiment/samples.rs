@@ -1,0 +1,41 @@
+//! The samples an experiment is about.
+
+use super::Experiment;
+use crate::{
+    choice::choose,
+    dataset::{self, Dataset, IdxPaths},
+    error::LabError,
+};
+use std::path::PathBuf;
+
+/// The experiment's data set, cut and scaled as it says.
+///
+/// # Errors
+/// If there is no such set, its files cannot be read, or it is smaller than asked for.
+pub fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
+    let data = if e.dataset == "idx" {
+        let path = |option: &str, given: &Option<PathBuf>| {
+            let files = "--train-images, --train-labels, --test-images and --test-labels";
+            given
+                .clone()
+                .ok_or_else(|| LabError::option(option, format!("`--dataset idx` needs the four files {files}")))
+        };
+        dataset::load_idx(&IdxPaths {
+            train_images: path("train-images", &e.train_images)?,
+            train_labels: path("train-labels", &e.train_labels)?,
+            test_images: path("test-images", &e.test_images)?,
+            test_labels: path("test-labels", &e.test_labels)?,
+        })?
+    } else {
+        let known = dataset::DATASETS.iter().map(|d| d.name).chain(["idx"]);
+        let name = choose("dataset", &e.dataset, known, |given| {
+            dataset::DATASETS.iter().find(|d| d.name == given).map(|d| d.name)
+        })?;
+        dataset::load(name, e.data_dir.as_deref())?
+    };
+    let mut data = data.subset(e.train_samples, e.test_samples)?;
+    if e.standardise {
+        data.standardise();
+    }
+    Ok(data)
+}

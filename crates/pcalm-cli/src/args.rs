@@ -1,7 +1,7 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use pcalm_lab::experiment::Experiment;
+use pcalm_lab::{experiment::Experiment, sweep::Shard};
 use std::path::PathBuf;
 
 /// Predictive coding (PC) and augmented Lagrangian predictive coding (PC-ALM), beside
@@ -59,6 +59,8 @@ pub enum Command {
     Infer(InferArgs),
     /// Compute what the theory says of a network's inference, beside a simulation of it.
     Theory(TheoryArgs),
+    /// Run a grid of experiments, several at once; stop it and go on at any time.
+    Sweep(SweepArgs),
     /// List what there is to choose from.
     List(ListArgs),
     /// Fetch, verify or locate data sets.
@@ -232,6 +234,70 @@ pub struct StabilityArgs {
     /// Print the result as JSON on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct SweepArgs {
+    #[command(subcommand)]
+    pub action: Option<SweepAction>,
+    /// TOML file with [base], [axes], [[variants]] and [[skip]] (see the README).
+    #[arg(required = true, value_name = "GRID")]
+    pub grid: Option<PathBuf>,
+    /// Folder to keep the runs in [default: runs/<name of the grid file>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub power: Power,
+    /// Run only the i-th of n parts of the grid, as an array task of a cluster does.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Print the result as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// How much of the machine to use.
+#[derive(Args)]
+pub struct Power {
+    /// Cells to run at once (0: as many as threads). The threads are shared out evenly.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub jobs: usize,
+    /// Threads to use in all (0: one per core). Results do not depend on it.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}
+
+#[derive(Subcommand)]
+pub enum SweepAction {
+    /// Count the cells that are done, running, failed and left.
+    Status {
+        /// Folder of the sweep.
+        dir: PathBuf,
+        /// Print the result as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let failed cells be run again by the next `pcalm sweep`.
+    Retry {
+        /// Folder of the sweep.
+        dir: PathBuf,
+    },
+    /// Write a table with a row per cell: table.csv and table.parquet.
+    Export {
+        /// Folder of the sweep.
+        dir: PathBuf,
+        /// Folder to write to [default: that of the sweep]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Leave out times, memory and program version: the table is then the same, byte for byte, however
+        /// often the sweep was interrupted.
+        #[arg(long)]
+        no_timings: bool,
+    },
 }
 
 #[derive(Args)]

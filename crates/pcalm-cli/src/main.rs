@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod progress;
+mod sweep_progress;
 
 use clap::FromArgMatches;
 use std::process::ExitCode;

@@ -12,6 +12,8 @@ pub mod plot;
 pub mod provenance;
 pub mod record;
 pub mod run;
+pub mod sweep;
+pub mod table;
 pub mod theory;
 pub mod watch;
 

@@ -1,27 +1,27 @@
 //! Which program made a result.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version and git revision of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The program.
-    pub program: &'static str,
+    pub program: String,
     /// Its version.
-    pub version: &'static str,
+    pub version: String,
     /// The git revision it was built from, with `-dirty` if files had changed; `unknown` outside
     /// a checkout.
-    pub git_revision: &'static str,
+    pub git_revision: String,
     /// The processor family it runs on; equal bits are promised within one instruction set.
-    pub target: &'static str,
+    pub target: String,
 }
 
 /// The provenance of results written by this build.
 pub fn provenance() -> Provenance {
     Provenance {
-        program: "pcalm",
-        version: env!("CARGO_PKG_VERSION"),
-        git_revision: env!("PCALM_GIT_REVISION"),
-        target: std::env::consts::ARCH,
+        program: "pcalm".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        git_revision: env!("PCALM_GIT_REVISION").to_owned(),
+        target: std::env::consts::ARCH.to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use pcalm::{
     minibatch::{Report, Score},
     train::Probe,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::Path;
 
 /// Sums over training steps since the last row; losses and accuracies are of the forward pass
@@ -175,6 +175,16 @@ pub fn csv<T: Serialize>(rows: &[T], path: &Path) -> Result<Vec<u8>, LabError> {
         writer.serialize(row).map_err(|e| LabError::run(path, e.to_string()))?;
     }
     writer.into_inner().map_err(|e| LabError::run(path, e.to_string()))
+}
+
+/// The rows of a CSV file with a header.
+///
+/// # Errors
+/// If it cannot be read or a row does not fit.
+pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, LabError> {
+    let file = std::fs::File::open(path).map_err(|e| LabError::io(path, e))?;
+    let rows = csv::Reader::from_reader(file).into_deserialize();
+    rows.collect::<Result<_, _>>().map_err(|e| LabError::run(path, e.to_string()))
 }
 
 /// A value as indented JSON.

@@ -206,7 +206,9 @@ impl<'a, B: Backend> Run<'a, B> {
                     format!("the checkpoint is of another architecture than {}", names::CONFIG),
                 ));
             }
-            optimizer.restore(checkpoint.moments.into_owned(), checkpoint.updates)?;
+            let path = folder.file(names::CHECKPOINT);
+            let restored = optimizer.restore(checkpoint.moments.into_owned(), checkpoint.updates);
+            restored.map_err(|e| LabError::run(&path, e.to_string()))?;
             network = checkpoint.network.into_owned();
             progress
         } else {

@@ -34,7 +34,7 @@ fn expected(network: &Network<f64>, sweeps: usize) -> Work {
 
 #[test]
 fn a_step_of_pc_alm_costs_two_products_per_edge_like_one_of_predictive_coding() {
-    for rule in ["pc", "pc-alm"] {
+    for rule in ["pc", "pc-nesterov", "pc-alm"] {
         let (network, work) = inference(rule, |s| s);
         // Forward pass, six steps of two sweeps, and the sweep that reads the credit.
         assert_eq!(work, expected(&network, 1 + 2 * 6 + 1), "{rule}");

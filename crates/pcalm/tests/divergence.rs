@@ -56,7 +56,7 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
 #[test]
 fn too_large_a_step_diverges_at_the_first_bad_step() {
     let (network, data) = case();
-    for rule in ["pc", "pc-alm", "mm"] {
+    for rule in ["pc", "pc-nesterov", "pc-alm", "mm"] {
         for eta in [1.2, 3.0, 40.0] {
             let base = RuleSettings { inner_limit: 1, ..settings(&network, 500, eta) };
             let what = format!("{rule} η {eta}");
@@ -107,7 +107,7 @@ fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
         let edges = weights.map(plus).into_iter().chain([plus(1.0)]).collect();
         let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data { x: vec![1.0f32, 0.5], y: vec![0.0, 0.0], samples: 1 };
-        for rule in ["bp", "pc", "pc-alm", "mm"] {
+        for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
             let done = run(rule, &network, &data, LOSS, &settings(&network, 5, 0.1));
             let found = divergence(&done.report.stop);
             assert_eq!((found.step, found.layer, done.report.steps), (0, layer, 0), "{rule} {weights:?}");

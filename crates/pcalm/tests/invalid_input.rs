@@ -42,7 +42,7 @@ fn a_rule_made_for_another_depth_is_refused() {
     let data = Data::new(&network, 2, Loss::SquaredError, 1);
     let mut minibatch = common::minibatch(&network, &data, Loss::SquaredError, &[1.0]);
     for hidden in [1, 3] {
-        for name in ["pc", "pc-alm", "mm"] {
+        for name in ["pc", "pc-nesterov", "pc-alm", "mm"] {
             let rule =
                 rule::build::<Reference<f64>>(name, &RuleSettings { hidden, ..RuleSettings::default() }).unwrap();
             assert_eq!(setting_of(minibatch.infer(&network, rule.as_ref())), "hidden");
@@ -85,7 +85,7 @@ fn a_batch_of_other_widths_than_the_networks_is_refused_with_both() {
 #[test]
 fn a_rules_settings_outside_their_range_are_refused_by_name() {
     let base = RuleSettings { hidden: 2, ..RuleSettings::default() };
-    let iterative = ["pc", "pc-alm", "mm"];
+    let iterative = ["pc", "pc-nesterov", "pc-alm", "mm"];
     let refused = |rule: &str, settings: RuleSettings| setting_of(rule::build::<Reference<f64>>(rule, &settings));
     for rule in iterative {
         assert_eq!(refused(rule, RuleSettings { budget: 0, ..base.clone() }), "budget", "{rule}");

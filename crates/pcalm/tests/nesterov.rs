@@ -29,7 +29,7 @@ fn accelerated(network: &Network<f64>, budget: usize, eta: f64, beta: f64) -> Ru
 fn without_momentum_it_is_predictive_coding_bit_for_bit() {
     fn check<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
         let (network, data) = (network.cast::<R>(), data.cast::<R>());
-        let settings = settings(&network, 6, 0.2);
+        let settings = RuleSettings { nesterov: 0.0, ..settings(&network, 6, 0.2) };
         let pc = run("pc", &network, &data, loss, &settings);
         assert!(run("pc-nesterov", &network, &data, loss, &settings).all_bits() == pc.all_bits(), "{what}");
     }
@@ -107,8 +107,7 @@ fn it_is_stable_up_to_the_step_its_bound_names() {
     for beta in [0.0, 0.3, 0.9] {
         let limit = 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta) / h;
         let distance = |eta: f64, steps: usize| {
-            let run =
-                run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
+            let run = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
             (run.z(0)[0] - goal).abs()
         };
         assert!(distance(0.99 * limit, 1200) < distance(0.99 * limit, 12), "β = {beta}: unstable below its limit");

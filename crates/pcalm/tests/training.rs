@@ -37,7 +37,7 @@ fn train<B: Backend>(backend: B, exact: &Network<f64>, rule: &str, seed: u64) ->
 
 #[test]
 fn whole_trainings_stray_from_the_f64_reference_no_further_than_single_precision_does() {
-    for rule in ["bp", "pc", "pc-alm"] {
+    for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
         for set in InstructionSet::ALL.iter().filter(|s| s.is_available()) {
             let (mut fast, mut plain) = (0.0, 0.0);
             for seed in 0..3 {

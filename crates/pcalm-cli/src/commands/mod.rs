@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod infer;
 mod list;
+mod sweep;
 mod theory;
 mod train;
 
@@ -29,6 +30,7 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Compare(args) => on_threads(args.common.threads, || compare::run(args, flags))?,
         Command::Infer(args) => infer::run(args),
         Command::Theory(args) => theory::run(&args.question, flags)?,
+        Command::Sweep(args) => sweep::run(args),
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
     }

@@ -6,7 +6,7 @@ pub mod plan;
 mod samples;
 
 pub use budget::Budget;
-pub use config::{OptionName, from_flags_and_file, from_toml, option_names, to_toml};
+pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
 pub use plan::Plan;
 pub use samples::load_data;
 

@@ -72,7 +72,7 @@ impl Default for RuleSettings {
             alpha: 1.0,
             rho: vec![1.0],
             inner_steps: 1,
-            nesterov: 0.0,
+            nesterov: 0.9,
             credit: Credit::PreDual,
             tolerance: None,
             inner_tolerance: 1e-6,

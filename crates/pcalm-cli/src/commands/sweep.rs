@@ -1,0 +1,137 @@
+//! `pcalm sweep`.
+
+use super::{Failure, interrupt_flag};
+use crate::{
+    Outcome,
+    args::{Power, SweepAction, SweepArgs},
+    sweep_progress::SweepDisplay,
+};
+use pcalm_lab::{
+    LabError,
+    folder::Folder,
+    sweep::{Cell, Options, Progress, Store, Tally, export, grid, is_running, look, sweep},
+};
+use serde_json::json;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+/// The grid of a sweep, kept with its runs.
+const GRID: &str = "grid.toml";
+
+pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
+    match (&args.action, &args.grid) {
+        (Some(SweepAction::Status { dir, json }), _) => status(dir, *json),
+        (Some(SweepAction::Retry { dir }), _) => retry(dir),
+        (Some(SweepAction::Export { dir, out, no_timings }), _) => table(dir, out.as_deref(), !no_timings),
+        (None, Some(path)) => start(args, path),
+        (None, None) => Err("a grid file is needed".into()),
+    }
+}
+
+/// The options of a sweep that decide nothing about its results.
+pub fn options(power: &Power) -> Options {
+    Options { jobs: power.jobs, threads: power.threads, ..Options::default() }
+}
+
+fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
+    let text = read(path)?;
+    let cells = grid(&text, path)?;
+    let stem = path.file_stem().unwrap_or_default();
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem));
+    let store = Store::create(&out)?;
+    Folder::existing(&out).write(GRID, text.as_bytes())?;
+    let interrupt = interrupt_flag()?;
+    let display = SweepDisplay::new(args.quiet);
+    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power) };
+    let outcome = sweep(&store, &cells, options, &interrupt, &|news| display.tell(news));
+    display.finish();
+    let tally = outcome?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&counts(&tally))?);
+    } else {
+        println!("{} cells done, {} failed, {} left", tally.done, tally.failed, tally.left);
+        println!("folder: {}", out.display());
+    }
+    let dir = out.display();
+    if interrupt.load(Ordering::Relaxed) {
+        eprintln!("pcalm: interrupted; the same command goes on from here");
+    } else if tally.failed > 0 {
+        eprintln!("pcalm: `pcalm sweep status {dir}` says why cells failed, `pcalm sweep retry {dir}` tries again");
+    }
+    Ok(if tally.left + tally.failed == 0 { Outcome::Done } else { Outcome::Unfinished })
+}
+
+fn counts(tally: &Tally) -> serde_json::Value {
+    json!({ "done": tally.done, "failed": tally.failed, "left": tally.left })
+}
+
+fn read(path: &Path) -> Result<String, LabError> {
+    std::fs::read_to_string(path).map_err(|source| LabError::Io { path: path.to_owned(), source })
+}
+
+/// The sweep in a folder.
+fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), LabError> {
+    let store = Store::existing(dir)?;
+    let path = dir.join(GRID);
+    let cells = grid(&read(&path)?, &path)?;
+    Ok((store, cells))
+}
+
+fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
+    let (store, cells) = kept(dir)?;
+    let (mut running, mut failed, mut diverged) = (Vec::new(), Vec::new(), Vec::new());
+    let mut done = 0;
+    for cell in &cells {
+        match store.progress(&cell.key)? {
+            Progress::Finished => {
+                done += 1;
+                let summary = store.finished(&cell.key)?.summary;
+                diverged.extend(summary.message.map(|reason| (cell, reason)));
+            }
+            Progress::Failed(failure) => failed.push((cell, failure.reason)),
+            Progress::Open if is_running(&store, &cell.key)? => running.push(cell),
+            Progress::Open => {}
+        }
+    }
+    let left = cells.len() - done - failed.len() - running.len();
+    if as_json {
+        let list = |cells: &[(&Cell, String)]| {
+            let entry = |(cell, reason): &(&Cell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
+            cells.iter().map(entry).collect::<Vec<_>>()
+        };
+        let report = json!({
+            "cells": cells.len(), "done": done, "diverged": list(&diverged), "failed": list(&failed), "left": left,
+            "running": running.iter().map(|c| &c.label).collect::<Vec<_>>(),
+        });
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{} cells: {done} done, {} running, {} failed, {left} left", cells.len(), running.len(), failed.len());
+        running.iter().for_each(|cell| println!("running   {}", cell.label));
+        diverged.iter().for_each(|(cell, reason)| println!("diverged  {}: {reason}", cell.label));
+        failed.iter().for_each(|(cell, reason)| println!("failed    {}: {reason}", cell.label));
+    }
+    Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Unfinished })
+}
+
+fn retry(dir: &Path) -> Result<Outcome, Failure> {
+    let (store, cells) = kept(dir)?;
+    let mut count = 0;
+    for cell in &cells {
+        count += usize::from(store.retry(&cell.key)?);
+    }
+    println!("{count} cells can be run again");
+    Ok(Outcome::Done)
+}
+
+fn table(dir: &Path, out: Option<&Path>, timings: bool) -> Result<Outcome, Failure> {
+    let (store, cells) = kept(dir)?;
+    let table = export(&look(&store, &cells)?, timings)?;
+    let folder = Folder::create(out.unwrap_or(dir))?;
+    for (name, bytes) in [("table.csv", table.csv(dir)?), ("table.parquet", table.parquet(dir)?)] {
+        folder.write(name, &bytes)?;
+        println!("{}", folder.file(name).display());
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,118 @@
+//! Progress over a whole grid, on stderr: a bar on a terminal, a line per cell in a log.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pcalm_lab::{
+    run::End,
+    sweep::{Key, News, Tally},
+};
+use std::{
+    collections::HashMap,
+    io::{IsTerminal, stderr},
+    sync::{Mutex, PoisonError},
+};
+
+/// What a sweep is doing, told from several threads.
+pub struct SweepDisplay {
+    quiet: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    bar: ProgressBar,
+    tally: Tally,
+    /// Arithmetic of the cells finished here.
+    done: f64,
+    /// Arithmetic and share done of each running cell.
+    running: HashMap<Key, (f64, f64)>,
+}
+
+/// Multiply-adds to a unit of the bar.
+const UNIT: f64 = 1e6;
+
+impl SweepDisplay {
+    /// Shows nothing if `quiet`.
+    pub fn new(quiet: bool) -> Self {
+        let state = State { bar: ProgressBar::hidden(), tally: Tally::default(), done: 0.0, running: HashMap::new() };
+        SweepDisplay { quiet, state: Mutex::new(state) }
+    }
+
+    /// Takes in news.
+    pub fn tell(&self, news: News) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.take(news, self.quiet);
+    }
+
+    /// Takes the bar off the screen.
+    pub fn finish(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).bar.finish_and_clear();
+    }
+}
+
+impl State {
+    fn take(&mut self, news: News, quiet: bool) {
+        match news {
+            News::Begins { work, tally } => {
+                self.tally = tally;
+                (self.done, self.running) = (0.0, HashMap::new());
+                if !quiet {
+                    self.bar = ProgressBar::with_draw_target(Some((work / UNIT) as u64), ProgressDrawTarget::stderr());
+                    let template = "[{bar:30}] {msg}, {elapsed} elapsed, {eta} left";
+                    if let Ok(style) = ProgressStyle::with_template(template) {
+                        self.bar.set_style(style.progress_chars("=> "));
+                    }
+                }
+            }
+            News::Starts { cell, work } => {
+                self.running.insert(cell.key.clone(), (work, 0.0));
+            }
+            News::Advances { cell, share } => {
+                if let Some(running) = self.running.get_mut(&cell.key) {
+                    running.1 = share;
+                }
+            }
+            News::Restarts { cell, reason } => {
+                self.say(false, &format!("warning: {}: {reason}; it begins anew", cell.label));
+            }
+            News::Finished { cell, summary } => {
+                self.ended(&cell.key, true);
+                let outcome = match (summary.end, summary.test_accuracy) {
+                    (End::Diverged, _) => summary.message.clone().unwrap_or_else(|| "diverged".to_owned()),
+                    (_, Some(accuracy)) => format!("test accuracy {:.2} %", 100.0 * accuracy),
+                    (_, None) => "done".to_owned(),
+                };
+                let count = self.tally.done + self.tally.failed;
+                let all = count + self.tally.left;
+                self.say(quiet || stderr().is_terminal(), &format!("{count} of {all}: {}: {outcome}", cell.label));
+            }
+            News::Failed { cell, reason } => {
+                self.ended(&cell.key, false);
+                self.say(false, &format!("{} failed: {reason}", cell.label));
+            }
+            News::Elsewhere { cell } => self.ended(&cell.key, true),
+        }
+        let running: f64 = self.running.values().map(|(work, share)| work * share).sum();
+        self.bar.set_position(((self.done + running) / UNIT) as u64);
+        let Tally { done, failed, left } = self.tally;
+        self.bar.set_message(format!(
+            "{done} of {} done, {} running, {failed} failed",
+            done + failed + left,
+            self.running.len()
+        ));
+    }
+
+    fn ended(&mut self, key: &Key, well: bool) {
+        self.done += self.running.remove(key).map_or(0.0, |(work, _)| work);
+        self.tally.left = self.tally.left.saturating_sub(1);
+        if well {
+            self.tally.done += 1;
+        } else {
+            self.tally.failed += 1;
+        }
+    }
+
+    fn say(&self, quiet: bool, line: &str) {
+        if !quiet {
+            self.bar.suspend(|| eprintln!("pcalm: {line}"));
+        }
+    }
+}

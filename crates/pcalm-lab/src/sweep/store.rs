@@ -1,0 +1,219 @@
+//! Where runs of sweeps are kept, so that a run is either finished or can go on.
+//!
+//! | folder | holds |
+//! | --- | --- |
+//! | `cells/<key>` | finished runs, moved here whole by one rename |
+//! | `work/<key>` | runs under way, with their checkpoints |
+//! | `failed/<key>` | runs that could not be done, with the reason in `failure.json` |
+//! | `claims/<key>.<n>` | who runs a cell: see [`Worker`](super::worker::Worker) |
+//! | `workers/` | a file per process at work, touched while it lives |
+
+use super::key::Key;
+use crate::{
+    error::LabError,
+    experiment::from_toml,
+    folder::{Folder, names},
+    provenance::Provenance,
+    record::{EpochRow, MetricRow, json, read_csv},
+    run::{Cost, Summary},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+/// A folder with the runs of one or more sweeps.
+#[derive(Clone, Debug)]
+pub struct Store {
+    path: PathBuf,
+}
+
+/// How far a cell is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// Finished, or diverged, which is an outcome too.
+    Finished,
+    /// It could not be run.
+    Failed(Failure),
+    /// Neither.
+    Open,
+}
+
+/// Why a cell could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error's message.
+    pub reason: String,
+}
+
+/// The results of a finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The outcome.
+    pub summary: Summary,
+    /// Wall times and memory.
+    pub cost: Cost,
+    /// Rows of `epochs.csv`.
+    pub epochs: Vec<EpochRow>,
+    /// The last row of `metrics.csv`.
+    pub last: Option<MetricRow>,
+    /// The program that made it.
+    pub provenance: Provenance,
+}
+
+const PARTS: [&str; 5] = ["cells", "work", "failed", "claims", "workers"];
+const FAILURE: &str = "failure.json";
+
+impl Store {
+    /// Makes the folders.
+    ///
+    /// # Errors
+    /// If they cannot be made or written to.
+    pub fn create(path: &Path) -> Result<Self, LabError> {
+        for part in PARTS {
+            Folder::create(&path.join(part))?;
+        }
+        Ok(Store { path: path.to_owned() })
+    }
+
+    /// A store that is there already.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn existing(path: &Path) -> Result<Self, LabError> {
+        if !path.join(PARTS[0]).is_dir() {
+            return Err(LabError::run(path, "no sweep has run here; `pcalm sweep GRID.toml --out DIR` starts one"));
+        }
+        Ok(Store { path: path.to_owned() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder of a finished run.
+    pub fn cell(&self, key: &Key) -> PathBuf {
+        self.path.join("cells").join(key.as_str())
+    }
+
+    pub(super) fn work(&self, key: &Key) -> PathBuf {
+        self.path.join("work").join(key.as_str())
+    }
+
+    fn failed(&self, key: &Key) -> PathBuf {
+        self.path.join("failed").join(key.as_str())
+    }
+
+    pub(super) fn claims(&self) -> PathBuf {
+        self.path.join("claims")
+    }
+
+    pub(super) fn workers(&self) -> PathBuf {
+        self.path.join("workers")
+    }
+
+    /// Whether a run is finished.
+    pub fn is_finished(&self, key: &Key) -> bool {
+        self.cell(key).is_dir()
+    }
+
+    /// How far a cell is.
+    ///
+    /// # Errors
+    /// If the record of a failure cannot be read.
+    pub fn progress(&self, key: &Key) -> Result<Progress, LabError> {
+        if self.is_finished(key) {
+            return Ok(Progress::Finished);
+        }
+        match read_json(&self.failed(key).join(FAILURE), "`pcalm sweep retry` runs the cell again") {
+            Ok(failure) => Ok(Progress::Failed(failure)),
+            Err(LabError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Progress::Open),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The results of a finished run.
+    ///
+    /// # Errors
+    /// If its folder is damaged; the message names the file and the way out.
+    pub fn finished(&self, key: &Key) -> Result<Finished, LabError> {
+        let folder = Folder::existing(&self.cell(key));
+        let cure = format!("remove the folder {} and run the sweep again", folder.path().display());
+        let text = folder.read_text(names::CONFIG).map_err(|e| damaged(e, &cure))?;
+        let path = folder.file(names::CONFIG);
+        let recorded = from_toml(&text, &path).map_err(|e| damaged(e, &cure))?;
+        if super::key::key(&recorded)? != *key {
+            return Err(LabError::run(&path, format!("not the configuration of this cell; {cure}")));
+        }
+        let metrics: Vec<MetricRow> = read_csv(&folder.file(names::METRICS)).map_err(|e| damaged(e, &cure))?;
+        Ok(Finished {
+            summary: read_json(&folder.file(names::SUMMARY), &cure)?,
+            cost: read_json(&folder.file(names::COST), &cure)?,
+            epochs: read_csv(&folder.file(names::EPOCHS)).map_err(|e| damaged(e, &cure))?,
+            last: metrics.into_iter().next_back(),
+            provenance: read_json(&folder.file(names::PROVENANCE), &cure)?,
+        })
+    }
+
+    /// Moves a finished run to its place; `false` if it is there already.
+    ///
+    /// # Errors
+    /// If it cannot be moved.
+    pub(super) fn publish(&self, key: &Key) -> Result<bool, LabError> {
+        let (from, to) = (self.work(key), self.cell(key));
+        // A rename onto a folder that holds files fails: the first one stays.
+        match std::fs::rename(&from, &to) {
+            Ok(()) => {
+                // A finished run does not go on, and checkpoints are three times its network.
+                let _ = std::fs::remove_file(to.join(names::CHECKPOINT));
+                Ok(true)
+            }
+            Err(_) if self.is_finished(key) => Ok(false),
+            Err(error) => Err(LabError::io(&from, error)),
+        }
+    }
+
+    /// Records that a cell cannot be run.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub(super) fn fail(&self, key: &Key, reason: &str) -> Result<(), LabError> {
+        let (work, failed) = (Folder::create(&self.work(key))?, self.failed(key));
+        work.write(FAILURE, &json(&Failure { reason: reason.to_owned() }, work.path())?)?;
+        std::fs::rename(work.path(), &failed).map_err(|e| LabError::io(&failed, e))
+    }
+
+    /// Lets a failed cell be run again, from its last checkpoint if it has one; `false` if it had not
+    /// failed.
+    ///
+    /// # Errors
+    /// If its folder cannot be moved.
+    pub fn retry(&self, key: &Key) -> Result<bool, LabError> {
+        let (failed, work) = (self.failed(key), self.work(key));
+        match std::fs::rename(&failed, &work) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(LabError::io(&failed, error)),
+        }
+        let record = work.join(FAILURE);
+        std::fs::remove_file(&record).map_err(|e| LabError::io(&record, e))?;
+        Ok(true)
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path, cure: &str) -> Result<T, LabError> {
+    let bytes = std::fs::read(path).map_err(|e| LabError::io(path, e))?;
+    serde_json::from_slice(&bytes).map_err(|e| LabError::run(path, format!("damaged ({e}); {cure}")))
+}
+
+fn damaged(error: LabError, cure: &str) -> LabError {
+    match error {
+        LabError::Io { path, source } => LabError::run(&path, format!("{source}; {cure}")),
+        LabError::Config { path, problem } | LabError::Run { path, problem } => {
+            LabError::run(&path, format!("damaged ({problem}); {cure}"))
+        }
+        other => other,
+    }
+}

@@ -212,3 +212,88 @@ fn server_time(folder: &Path) -> SystemTime {
     let made = tempfile::tempfile_in(folder).and_then(|mut f| f.write_all(b"?").and_then(|()| f.metadata()));
     made.and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{experiment::Experiment, sweep::key};
+
+    fn store() -> (tempfile::TempDir, Store, Key) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path()).unwrap();
+        (folder, store, key(&Experiment::default()).unwrap())
+    }
+
+    /// A claim on `key` by a worker on another host that was last seen `ago`.
+    fn foreign_claim(store: &Store, key: &Key, ago: Duration) {
+        let worker = store.workers().join("worker-elsewhere");
+        std::fs::write(&worker, "another-host").unwrap();
+        let touched = SystemTime::now() - ago;
+        File::options().write(true).open(&worker).unwrap().set_modified(touched).unwrap();
+        let claim = claim_path(store, key, 0);
+        std::fs::create_dir(&claim).unwrap();
+        std::fs::write(claim.join(OWNER), "worker-elsewhere").unwrap();
+    }
+
+    #[test]
+    fn of_many_workers_that_claim_a_cell_at_once_one_gets_it() {
+        let (_folder, store, key) = store();
+        let workers: Vec<Worker> = (0..8).map(|_| Worker::start(&store).unwrap()).collect();
+        for _ in 0..50 {
+            let key = &key;
+            let won: Vec<(&Worker, Claim)> = std::thread::scope(|scope| {
+                let tries: Vec<_> = workers
+                    .iter()
+                    .map(|w| scope.spawn(move || w.claim(key).unwrap().map(|claim| (w, claim))))
+                    .collect();
+                tries.into_iter().filter_map(|t| t.join().unwrap()).collect()
+            });
+            assert_eq!(won.len(), 1);
+            assert!(won[0].0.holds(&won[0].1).unwrap());
+            won[0].0.release(&won[0].1).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_claim_of_a_process_that_is_gone_is_overtaken_once() {
+        let (_folder, store, key) = store();
+        let lost = Worker::start(&store).unwrap();
+        let claim = lost.claim(&key).unwrap().unwrap();
+        // As after kill -9: the file stays, its lock goes.
+        lost._file.unlock().unwrap();
+        let (first, second) = (Worker::start(&store).unwrap(), Worker::start(&store).unwrap());
+        let taken = first.claim(&key).unwrap().unwrap();
+        assert!(second.claim(&key).unwrap().is_none());
+        assert!(first.holds(&taken).unwrap() && !lost.holds(&claim).unwrap());
+    }
+
+    #[test]
+    fn a_silent_worker_on_another_host_keeps_its_claim_for_a_while() {
+        let (_folder, store, key) = store();
+        foreign_claim(&store, &key, PATIENCE - Duration::from_secs(60));
+        let worker = Worker::start(&store).unwrap();
+        assert!(worker.claim(&key).unwrap().is_none());
+        assert!(is_running(&store, &key).unwrap());
+    }
+
+    #[test]
+    fn a_worker_on_another_host_that_was_silent_for_too_long_is_overtaken() {
+        let (_folder, store, key) = store();
+        foreign_claim(&store, &key, PATIENCE + Duration::from_secs(60));
+        let worker = Worker::start(&store).unwrap();
+        assert!(!is_running(&store, &key).unwrap());
+        assert!(worker.claim(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_worker_that_ends_leaves_nothing_behind() {
+        let (_folder, store, key) = store();
+        let worker = Worker::start(&store).unwrap();
+        let claim = worker.claim(&key).unwrap().unwrap();
+        worker.release(&claim).unwrap();
+        drop(worker);
+        for folder in [store.claims(), store.workers()] {
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use pcalm_lab::{experiment::Experiment, sweep::Shard};
+use pcalm_lab::{experiment::Experiment, figure::Scale, sweep::Shard};
 use std::path::PathBuf;
 
 /// Predictive coding (PC) and augmented Lagrangian predictive coding (PC-ALM), beside
@@ -61,6 +61,8 @@ pub enum Command {
     Theory(TheoryArgs),
     /// Run a grid of experiments, several at once; stop it and go on at any time.
     Sweep(SweepArgs),
+    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
+    Figure(FigureArgs),
     /// List what there is to choose from.
     List(ListArgs),
     /// Fetch, verify or locate data sets.
@@ -301,8 +303,42 @@ pub enum SweepAction {
 }
 
 #[derive(Args)]
+pub struct FigureArgs {
+    /// Name (`pcalm list figures`), or `all`.
+    pub name: String,
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Folder to keep runs and figures in [default: runs/figures-<scale>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How much to run: seconds, an hour on two cores, or the paper's whole grid.
+    #[arg(long, value_enum, default_value_t)]
+    pub scale: Scale,
+}
+
+/// What figures and claims have in common.
+#[derive(Args)]
+pub struct LabArgs {
+    /// Data set [default: mnist where its files are found, otherwise glyphs; with `--scale paper` mnist and
+    /// fashion-mnist]
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub power: Power,
+    /// Print the claims as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Show no progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
 pub struct ListArgs {
-    /// rules, datasets, activations, parametrizations or optimizers
+    /// rules, datasets, activations, parametrizations, optimizers or figures
     pub what: String,
     /// Print the list as JSON on stdout.
     #[arg(long)]

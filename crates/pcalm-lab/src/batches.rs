@@ -46,6 +46,12 @@ impl<R: Real> Gathered<R> {
         (&self.inputs[..self.inputs.len() / samples], &self.targets[..self.targets.len() / samples])
     }
 
+    /// The same samples in another number type.
+    pub fn cast<S: Real>(&self) -> Gathered<S> {
+        let cast = |values: &[R]| values.iter().map(|v| S::of(v.wide())).collect();
+        Gathered { inputs: cast(&self.inputs), targets: cast(&self.targets), samples: self.samples }
+    }
+
     /// The batch.
     ///
     /// # Errors

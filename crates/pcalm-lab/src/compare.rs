@@ -8,6 +8,7 @@ use crate::{
     plot::{Curve, accuracy_plot},
     record::{EpochRow, csv, json},
     run::{Cost, End, News, Summary, run},
+    stats::mean,
 };
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,15 +98,18 @@ pub fn rows(rules: &[String], finished: &[Finished]) -> Vec<Row> {
 
 fn row(rule: &str, runs: &[&Finished]) -> Row {
     let accuracies: Vec<f64> = runs.iter().filter_map(|f| f.summary.test_accuracy).collect();
-    let of =
-        |part: fn(&Summary) -> Option<f64>| mean(&runs.iter().filter_map(|f| part(&f.summary)).collect::<Vec<_>>());
+    let accuracy = mean(&accuracies);
+    let of = |part: fn(&Summary) -> Option<f64>| {
+        let values: Vec<f64> = runs.iter().filter_map(|f| part(&f.summary)).collect();
+        mean(&values).map_or(f64::NAN, |m| m.value)
+    };
     let diverged = runs.iter().any(|f| f.summary.end == End::Diverged);
     let stop = if diverged { Some("diverged".to_owned()) } else { runs[0].summary.stop_reason.clone() };
     Row {
         rule: rule.to_owned(),
         seeds: runs.len(),
-        accuracy_mean: mean(&accuracies),
-        accuracy_sd: deviation(&accuracies),
+        accuracy_mean: accuracy.map_or(f64::NAN, |a| a.value),
+        accuracy_sd: accuracy.map_or(f64::NAN, |a| a.deviation),
         alignment: of(|s| s.alignment),
         norm_ratio: of(|s| s.norm_ratio),
         products_per_sample: of(|s| Some(s.products_per_sample)),
@@ -129,34 +133,9 @@ pub fn write(folder: &Folder, rows: &[Row], finished: &[Finished]) -> Result<(),
 fn curve(rule: &str, finished: &[Finished]) -> Curve {
     let runs: Vec<&Finished> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
     let epochs = runs.iter().map(|f| f.epochs.len()).min().unwrap_or(0);
-    let points = (0..epochs).map(|i| {
+    let points = (0..epochs).filter_map(|i| {
         let values: Vec<f64> = runs.iter().map(|f| f.epochs[i].test_accuracy).collect();
-        (runs[0].epochs[i].epoch as f64, mean(&values), deviation(&values))
+        mean(&values).map(|m| (runs[0].epochs[i].epoch as f64, m.value, m.deviation))
     });
     Curve { name: rule.to_owned(), points: points.collect() }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn deviation(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let centre = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
-    (squares / (values.len() - 1) as f64).sqrt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{deviation, mean};
-
-    #[test]
-    fn the_deviation_is_the_sample_deviation() {
-        assert_eq!(mean(&[1.0, 2.0, 3.0]), 2.0);
-        assert_eq!(deviation(&[1.0, 2.0, 3.0]), 1.0);
-        assert_eq!(deviation(&[5.0]), 0.0);
-    }
 }

@@ -36,6 +36,9 @@ pub enum LabError {
         /// What is wrong and the way out.
         problem: String,
     },
+    /// A user stopped it.
+    #[error("interrupted; the same command goes on from here")]
+    Interrupted,
     /// Reading or writing a file failed.
     #[error("{path}: {source}")]
     Io {

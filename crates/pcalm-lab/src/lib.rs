@@ -2,16 +2,20 @@
 
 pub mod batches;
 pub mod choice;
+pub mod claim;
 pub mod compare;
 pub mod dataset;
 pub mod error;
 pub mod experiment;
+pub mod figure;
 pub mod folder;
+pub mod machine;
 pub mod memory;
 pub mod plot;
 pub mod provenance;
 pub mod record;
 pub mod run;
+pub mod stats;
 pub mod sweep;
 pub mod table;
 pub mod theory;

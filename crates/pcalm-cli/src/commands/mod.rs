@@ -2,6 +2,7 @@
 
 mod compare;
 mod data;
+mod figure;
 mod infer;
 mod list;
 mod sweep;
@@ -31,6 +32,7 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Infer(args) => infer::run(args),
         Command::Theory(args) => theory::run(&args.question, flags)?,
         Command::Sweep(args) => sweep::run(args),
+        Command::Figure(args) => on_threads(args.lab.power.threads, || figure::run(args))?,
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
     }

@@ -1,6 +1,9 @@
 //! Where a named data set's files are.
 
-use super::{DataError, FILES, registry::info};
+use super::{
+    DataError, FILES,
+    registry::{DATASETS, info},
+};
 use std::path::{Path, PathBuf};
 
 /// The folder that holds all four files of `name`: `data_dir` or its subfolder of that name, the
@@ -17,7 +20,11 @@ pub fn path(name: &str, data_dir: Option<&Path>) -> Result<PathBuf, DataError> {
     let environment = std::env::var_os("PCALM_DATA_DIR").map(PathBuf::from);
     for root in data_dir.map(Path::to_owned).into_iter().chain(environment) {
         folders.push(root.join(name));
-        folders.push(root);
+        // All sets have files of the same names: a folder called after one of them holds no other.
+        let other = DATASETS.iter().any(|d| d.name != name && root.file_name().is_some_and(|f| f == d.name));
+        if !other {
+            folders.push(root);
+        }
     }
     folders.extend(cache_dir().map(|cache| cache.join(name)));
     if let Some(found) = folders.iter().find(|folder| FILES.iter().all(|f| file(folder, f).is_some())) {

@@ -99,11 +99,11 @@ fn thinned(count: usize, most: usize) -> Vec<(usize, usize)> {
 const SHADES: u8 = 48;
 
 /// The shade of a share of the scale; values beyond it take its ends, and what is not a number has none.
-fn shade(share: f64) -> Option<u8> {
+pub(super) fn shade(share: f64) -> Option<u8> {
     (!share.is_nan()).then(|| ((share * f64::from(SHADES)) as u8).min(SHADES - 1))
 }
 
 /// Viridis, which darkens evenly in grey too; white for none.
-fn colour(shade: Option<u8>) -> RGBColor {
+pub(super) fn colour(shade: Option<u8>) -> RGBColor {
     shade.map_or(WHITE, |k| ViridisRGB.get_color(f32::from(k) / f32::from(SHADES - 1)))
 }

@@ -1,12 +1,21 @@
 //! Pictures, as SVG.
 
 mod accuracy;
+mod axis;
+mod grid;
 mod heat;
+mod lines;
 mod plane;
+mod render;
+pub mod style;
 
 pub use accuracy::{Curve, accuracy_plot};
+pub use axis::{Axis, Spread};
+pub use grid::{Matrix, Sides, matrices};
 pub use heat::{Panel, heat_maps};
+pub use lines::{Chart, Ink, Point, Series, line_charts};
 pub use plane::{Cloud, complex_plane};
+pub use render::{pdf, png};
 
 use crate::error::LabError;
 use plotters::prelude::SeriesLabelPosition;

@@ -15,13 +15,13 @@ use crate::{
 };
 use pcalm::{
     activation::Activation,
-    backend::Reference,
+    backend::{Backend, Reference},
     lagrangian::penalties,
     loss::Loss,
     minibatch::Minibatch,
     network::Network,
     rule::{BoxedRule, RuleSettings},
-    theory::curvature,
+    theory::{Wave, curvature},
 };
 use serde::Serialize;
 
@@ -90,8 +90,28 @@ impl Case {
     /// # Errors
     /// If a setting is out of range.
     pub fn rule(&self, eta: f64, alpha: f64, budget: usize) -> Result<BoxedRule<Reference<f64>>, LabError> {
-        let settings = RuleSettings { hidden: self.network.hidden(), eta, alpha, budget, ..self.rule.clone() };
-        Ok(pcalm::rule::build("pc-alm", &settings)?)
+        Ok(pcalm::rule::build("pc-alm", &self.settings(eta, alpha, budget))?)
+    }
+
+    /// Watches an inference by the rule called `name` on all samples, on a backend of any number type.
+    ///
+    /// # Errors
+    /// If a setting is out of range for the rule, or inference diverges.
+    pub fn watch<B: Backend>(&self, backend: &B, name: &str, settings: &RuleSettings) -> Result<Wave, LabError> {
+        let (network, samples) = (self.network.cast::<B::Real>(), self.samples.cast::<B::Real>());
+        let rho = penalties(&settings.rho, network.hidden())?;
+        let rule = pcalm::rule::build(name, settings)?;
+        Ok(Wave::watch(backend, &network, &samples.batch()?, self.loss, &rho, rule.as_ref())?)
+    }
+
+    /// The experiment's settings with another η, α and budget.
+    pub fn settings(&self, eta: f64, alpha: f64, budget: usize) -> RuleSettings {
+        RuleSettings { hidden: self.network.hidden(), eta, alpha, budget, ..self.rule.clone() }
+    }
+
+    /// The samples.
+    pub fn samples(&self) -> &Gathered<f64> {
+        &self.samples
     }
 }
 

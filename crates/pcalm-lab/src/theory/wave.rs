@@ -53,8 +53,9 @@ pub struct WaveReport {
     pub phase_ratio: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct CreditRow {
+/// A row of `credit.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CreditRow {
     rule: &'static str,
     step: usize,
     layer: usize,
@@ -93,16 +94,14 @@ struct DispersionRow {
 /// # Errors
 /// If α is 0, an inference diverges or the files cannot be written.
 pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, LabError> {
-    let (eta, alpha, rho) = (case.eta()?, case.rule.alpha, case.rho()?);
+    let (eta, alpha) = (case.eta()?, case.rule.alpha);
     if alpha == 0.0 {
         return Err(LabError::option("alpha", "0 is plain PC, which has no wave; it is shown beside any other α"));
     }
     let depth = case.network.depth();
     let predicted = crossing_time(depth, eta, alpha);
-    let (backend, batch) = (Reference::<f64>::new(), case.samples.batch()?);
     let watch = |alpha: f64| -> Result<Wave, LabError> {
-        let rule = case.rule(eta, alpha, budget)?;
-        Ok(Wave::watch(&backend, &case.network, &batch, case.loss, &rho, rule.as_ref())?)
+        case.watch(&Reference::<f64>::new(), "pc-alm", &case.settings(eta, alpha, budget))
     };
     let (alm, pc) = rayon::join(|| watch(alpha), || watch(0.0));
     let (alm, pc) = (alm?, pc?);
@@ -123,7 +122,7 @@ pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, L
     let last = |wave: &Wave| wave.moments.last().map_or(f64::NAN, |m| m.agreement.cosine);
     let report = WaveReport {
         depth,
-        samples: batch.samples(),
+        samples: case.samples.batch()?.samples(),
         exact: case.is_linear(),
         eta,
         alpha,
@@ -165,7 +164,8 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-fn credit_rows(rule: &'static str, wave: &Wave) -> Vec<CreditRow> {
+/// A row per step and hidden layer.
+pub fn credit_rows(rule: &'static str, wave: &Wave) -> Vec<CreditRow> {
     let row = |step: usize| {
         wave.moments[step].layers.iter().zip(&wave.backprop).enumerate().map(move |(l, (layer, &backprop))| CreditRow {
             rule,
@@ -211,7 +211,10 @@ fn dispersion_row(m: &Dispersion) -> DispersionRow {
 const SCALE: f64 = 1.5;
 
 /// Credit as a share of BP's: PC, PC-ALM, and PC-ALM's two parts.
-fn maps(alm: &Wave, pc: &Wave, budget: usize) -> Result<String, LabError> {
+///
+/// # Errors
+/// If the picture cannot be drawn.
+pub fn maps(alm: &Wave, pc: &Wave, budget: usize) -> Result<String, LabError> {
     let panel = |title: &str, wave: &Wave, part: fn(&pcalm::theory::LayerCredit) -> f64| Panel {
         title: title.to_owned(),
         columns: wave

@@ -1,0 +1,241 @@
+//! Fig. 2: test accuracy over width × depth × activation at T = 2L.
+
+use super::{
+    Figure, Lab, Product,
+    runs::{Runs, list, seeds},
+};
+use crate::{
+    claim::{Claim, Verdict},
+    error::LabError,
+    plot::{Matrix, Sides, matrices, style::title_of_rule},
+    stats::{mean, paired},
+};
+use serde::Serialize;
+
+pub const FIGURE: Figure = Figure {
+    name: "accuracy",
+    title: "Test accuracy after one epoch over width, depth and activation, T = 2L",
+    source: "[ALM] fig. 2",
+    draw,
+};
+
+/// Points by which a rule may stay behind BP and count as training as well.
+const TOLERANCE: f64 = 2.0;
+/// Points that PC must lose from the shallowest to the deepest network.
+const FALL: f64 = 10.0;
+const SOURCE: &str = "[ALM] fig. 2";
+pub const RULES: [&str; 3] = ["bp", "pc", "pc-alm"];
+
+fn draw(lab: &Lab) -> Result<Product, LabError> {
+    let scale = lab.scale();
+    let activations = scale.pick(&["relu"][..], &["identity", "tanh", "relu"], &["identity", "tanh", "relu"]);
+    let runs = grid(lab, activations, "2L")?;
+    let mut product = Product { runs: runs.keys(), claims: claims(&runs), ..Product::default() };
+    finish(lab, &runs, "accuracy", &mut product)?;
+    Ok(product)
+}
+
+/// The grid at a budget of PC and PC-ALM; BP, which has none, is run once for all budgets.
+pub fn grid(lab: &Lab, activations: &[&str], budget: &str) -> Result<Runs, LabError> {
+    let scale = lab.scale();
+    let sizes = scale.pick(vec![8, 32], vec![8, 16, 32, 64, 128], vec![8, 16, 32, 64, 128]);
+    // What does not fit into an hour: wide and deep at once.
+    let skip = scale.pick(
+        "",
+        "[[skip]]\nwidth = 128\ndepth = { above = 32 }\n[[skip]]\nwidth = 64\ndepth = { above = 64 }\n",
+        "",
+    );
+    let variant =
+        |rule: &str, budget: &str| format!("[[variants]]\nname = {rule:?}\nrule = {rule:?}\nbudget = {budget:?}\n");
+    let variants = [variant("bp", "2L"), variant("pc", budget), variant("pc-alm", budget)].concat();
+    let activations: Vec<String> = activations.iter().map(|a| format!("{a:?}")).collect();
+    let axes = format!(
+        "[axes]\n{}activation = {}\ndepth = {sizes}\nwidth = {sizes}\nseed = {}\n",
+        lab.dataset_axis(),
+        list(&activations),
+        seeds(scale.pick(2, 3, 3)),
+        sizes = list(&sizes),
+    );
+    lab.runs("", &[&axes, &variants[..], skip].concat())
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    dataset: &'a str,
+    activation: &'a str,
+    width: usize,
+    depth: usize,
+    rule: &'a str,
+    budget: &'a str,
+    seeds: usize,
+    accuracy: f64,
+    deviation: f64,
+    alignment: Option<f64>,
+}
+
+/// One shape of network on one data set: its runs by all rules and seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    pub dataset: String,
+    pub activation: String,
+    pub width: usize,
+    pub depth: usize,
+}
+
+pub fn shapes(runs: &Runs) -> Vec<Shape> {
+    runs.values(|d| Shape {
+        dataset: d.experiment.dataset.clone(),
+        activation: d.experiment.activation.clone(),
+        width: d.experiment.width,
+        depth: d.experiment.depth,
+    })
+}
+
+impl Shape {
+    pub fn of(&self, runs: &Runs) -> Runs {
+        runs.only(|d| {
+            let e = &d.experiment;
+            (&e.dataset, &e.activation, e.width, e.depth) == (&self.dataset, &self.activation, self.width, self.depth)
+        })
+    }
+
+    pub fn name(&self) -> String {
+        format!("{} {} × {} (N × L) on {}", self.activation, self.width, self.depth, self.dataset)
+    }
+}
+
+/// The table, and a picture per data set.
+pub fn finish(lab: &Lab, runs: &Runs, name: &str, product: &mut Product) -> Result<(), LabError> {
+    let mut rows = Vec::new();
+    let shapes = shapes(runs);
+    let cells: Vec<(Shape, &str, Runs)> =
+        shapes.iter().flat_map(|shape| RULES.map(|rule| (shape.clone(), rule, shape.of(runs).of_rule(rule)))).collect();
+    for (shape, rule, here) in &cells {
+        let Some(accuracy) = here.accuracy() else { continue };
+        let alignments: Vec<f64> = here.all.iter().filter_map(|d| d.result.summary.alignment).collect();
+        rows.push(Row {
+            dataset: &shape.dataset,
+            activation: &shape.activation,
+            width: shape.width,
+            depth: shape.depth,
+            rule,
+            budget: &here.all[0].experiment.budget,
+            seeds: accuracy.count,
+            accuracy: accuracy.value,
+            deviation: accuracy.deviation,
+            alignment: mean(&alignments).map(|m| m.value),
+        });
+    }
+    product.table(name, &rows)?;
+    for dataset in lab.datasets() {
+        let suffix = if lab.datasets().len() == 1 { String::new() } else { format!("-{dataset}") };
+        let here = runs.only(|d| d.experiment.dataset == *dataset);
+        product.picture(&format!("{name}{suffix}"), picture(&here, dataset)?);
+    }
+    Ok(())
+}
+
+fn picture(runs: &Runs, dataset: &str) -> Result<String, LabError> {
+    let mut widths = runs.values(|d| d.experiment.width);
+    let mut depths = runs.values(|d| d.experiment.depth);
+    widths.sort_unstable();
+    depths.sort_unstable();
+    let matrix = |activation: &str, rule: &str| {
+        let of = |depth: usize, width: usize| {
+            let shape = Shape { dataset: dataset.to_owned(), activation: activation.to_owned(), width, depth };
+            Some(shape.of(runs).of_rule(rule).accuracy()?.value)
+        };
+        Matrix {
+            title: format!("{}, {activation}", title_of_rule(rule)),
+            rows: depths.iter().map(|&l| widths.iter().map(|&n| of(l, n)).collect()).collect(),
+        }
+    };
+    let activations = runs.values(|d| d.experiment.activation.clone());
+    let all: Vec<Matrix> = activations.iter().flat_map(|a| RULES.map(|rule| matrix(a, rule))).collect();
+    let text = |values: &[usize]| values.iter().map(usize::to_string).collect();
+    let sides = Sides { x: ("width N", text(&widths)), y: ("depth L", text(&depths)) };
+    matrices(&all, &sides, RULES.len(), 1, (0.0, 100.0))
+}
+
+fn claims(runs: &Runs) -> Vec<Claim> {
+    [gap(runs), fall(runs), advantage(runs)].into_iter().flatten().collect()
+}
+
+/// PC-ALM against BP, shape by shape.
+fn gap(runs: &Runs) -> Option<Claim> {
+    let gaps = |shape: &Shape| {
+        let here = shape.of(runs);
+        mean(&here.of_rule("pc-alm").gaps(&here.of_rule("bp")))
+    };
+    let all: Vec<(Shape, _)> = shapes(runs).into_iter().filter_map(|s| gaps(&s).map(|g| (s, g))).collect();
+    let (worst, gap) = all.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
+    let within = all.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let (alm, bp) = (runs.of_rule("pc-alm"), runs.of_rule("bp"));
+    let pairs: (Vec<f64>, Vec<f64>) = shapes(runs)
+        .iter()
+        .flat_map(|s| s.of(&alm).accuracies().into_iter().zip(s.of(&bp).accuracies()).collect::<Vec<_>>())
+        .unzip();
+    let verdict = Verdict::of(within == all.len(), 2 * within >= all.len());
+    let claim = Claim::of_mean("accuracy.gap", "PC-ALM within 2 points of BP in every cell", SOURCE, verdict, *gap);
+    let remark = format!("{within} of {} cells are within 2 points; the worst is {}", all.len(), worst.name());
+    Some(
+        Claim { test: paired(&pairs.0, &pairs.1), seeds: runs.seeds(), ..claim }
+            .judged("points of PC-ALM over BP in the worst cell (test: over all cells)", "−2 or more in every cell")
+            .remarked(remark)
+            .from_runs(Runs { all: [alm.all, bp.all].concat() }.keys()),
+    )
+}
+
+/// What a rule loses against BP from the shallowest to the deepest networks, seed by seed.
+fn losses(runs: &Runs, rule: &str) -> (Vec<f64>, Vec<f64>, usize, usize) {
+    let (mut shallow, mut deep) = (Vec::new(), Vec::new());
+    let depths = runs.values(|d| d.experiment.depth);
+    let (low, high) = (depths.iter().copied().min().unwrap_or(0), depths.iter().copied().max().unwrap_or(0));
+    for shape in shapes(runs).iter().filter(|s| s.depth == high) {
+        let partner = Shape { depth: low, ..shape.clone() };
+        let gaps = |s: &Shape| s.of(runs).of_rule(rule).gaps(&s.of(runs).of_rule("bp"));
+        let (near, far) = (gaps(&partner), gaps(shape));
+        if near.len() == far.len() {
+            shallow.extend(near);
+            deep.extend(far);
+        }
+    }
+    (deep, shallow, high, low)
+}
+
+fn fall(runs: &Runs) -> Option<Claim> {
+    let (deep, shallow, high, low) = losses(runs, "pc");
+    let test = paired(&deep, &shallow)?;
+    let (fall, sure) = (-test.difference.value, test.p < 0.05);
+    let verdict = Verdict::of(fall >= FALL && sure, fall > 0.0 && sure);
+    let alm = losses(runs, "pc-alm");
+    let alm = paired(&alm.0, &alm.1)?;
+    let claim = Claim::of_mean("accuracy.fall", "PC falls along depth", SOURCE, verdict, test.difference);
+    let remark = format!("PC-ALM changes by {:.1} points over the same depths", alm.difference.value);
+    Some(
+        Claim { test: Some(test), seeds: runs.seeds(), ..claim }
+            .judged(&format!("points PC loses against BP from L = {low} to L = {high}"), "−10 or less, p < 0.05")
+            .remarked(remark)
+            .from_runs(runs.keys()),
+    )
+}
+
+fn advantage(runs: &Runs) -> Option<Claim> {
+    let depth = runs.values(|d| d.experiment.depth).into_iter().max()?;
+    let deepest = runs.only(|d| d.experiment.depth == depth);
+    let (mut alm, mut pc) = (Vec::new(), Vec::new());
+    for shape in shapes(&deepest) {
+        alm.extend(shape.of(&deepest).of_rule("pc-alm").accuracies());
+        pc.extend(shape.of(&deepest).of_rule("pc").accuracies());
+    }
+    let test = paired(&alm, &pc)?;
+    let ahead = test.difference.value;
+    let verdict = Verdict::of(ahead > FALL && test.p < 0.05, ahead > 0.0 && test.p < 0.05);
+    let statement = "In the deepest networks PC-ALM trains where PC fails";
+    let claim = Claim::of_mean("accuracy.advantage", statement, SOURCE, verdict, test.difference);
+    Some(
+        Claim { test: Some(test), seeds: runs.seeds(), ..claim }
+            .judged(&format!("points of PC-ALM over PC at L = {depth}"), "more than 10, p < 0.05")
+            .from_runs(deepest.keys()),
+    )
+}

@@ -1,0 +1,281 @@
+//! Fig. 8 and table 1: what a cosine to BP costs, by widening PC or by running PC-ALM longer.
+
+use super::{Figure, Lab, Product, measure::first_reaching};
+use crate::{
+    claim::{Claim, Verdict},
+    error::LabError,
+    experiment::Experiment,
+    plot::{Axis, Chart, Ink, Series, Spread, line_charts},
+    stats::mean,
+    theory::Case,
+};
+use pcalm::{
+    backend::Cpu,
+    minibatch::Minibatch,
+    rule::{RuleSettings, build},
+};
+use serde::Serialize;
+use std::time::Instant;
+
+pub const FIGURE: Figure = Figure {
+    name: "cost",
+    title: "Cost of a cosine to BP: widening PC against running PC-ALM longer",
+    source: "[ALM] fig. 8 and table 1",
+    draw,
+};
+
+const ETA: f64 = 0.25;
+const SOURCE: &str = "[ALM] fig. 8 and table 1";
+const TARGETS: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
+/// Timings of an inference, of which the shortest counts.
+const REPEATS: usize = 3;
+/// Times cheaper that PC-ALM is claimed to be, and that would still be something.
+const RATIOS: (f64, f64) = (10.0, 2.0);
+
+/// Alignment over steps of one rule and width, a mean over seeds.
+struct Curve {
+    rule: &'static str,
+    width: usize,
+    cosines: Vec<f64>,
+}
+
+/// A way to reach a target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Way {
+    width: usize,
+    steps: usize,
+    /// Multiply-adds of the inference, per sample.
+    work: f64,
+}
+
+#[derive(Serialize)]
+struct CurveRow {
+    rule: &'static str,
+    width: usize,
+    step: usize,
+    multiply_adds: f64,
+    alignment: f64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    target: f64,
+    pc_width: Option<usize>,
+    pc_steps: Option<usize>,
+    pc_multiply_adds: Option<f64>,
+    alm_width: Option<usize>,
+    alm_steps: Option<usize>,
+    alm_multiply_adds: Option<f64>,
+    predicted_ratio: Option<f64>,
+    /// Whether PC never got there, so that the ratio is that of all it was given.
+    at_least: bool,
+}
+
+#[derive(Serialize)]
+struct TimeRow {
+    target: f64,
+    pc_seconds: f64,
+    alm_seconds: f64,
+    time_ratio: f64,
+    pc_bytes: usize,
+    alm_bytes: usize,
+    memory_ratio: f64,
+}
+
+fn draw(lab: &Lab) -> Result<Product, LabError> {
+    let scale = lab.scale();
+    let depth = scale.pick(16, 32, 32);
+    let (narrow, widths) =
+        scale.pick((16, vec![16, 32]), (32, vec![32, 64, 128, 256, 512]), (32, vec![32, 64, 128, 256, 512, 1024]));
+    let (seeds, samples) = scale.pick((1, 16), (3, 32), (5, 64));
+    // PC is given the time that diffusion takes over these depths.
+    let (pc_steps, alm_steps) = (scale.pick(8, 32, 64) * depth, 8 * depth);
+    let mut curves = Vec::new();
+    for &width in &widths {
+        curves.push(curve(lab, "pc", width, depth, pc_steps, seeds, samples)?);
+    }
+    curves.push(curve(lab, "pc-alm", narrow, depth, alm_steps, seeds, samples)?);
+    let rows: Vec<Row> = TARGETS.iter().map(|&target| row(&curves, target, depth)).collect();
+    let mut product = Product { claims: claims(&rows, seeds as usize), ..Product::default() };
+    product.picture("cost", picture(&curves, &rows, depth)?);
+    let all = |c: &Curve| {
+        let row = |(step, alignment): (usize, &f64)| CurveRow {
+            rule: c.rule,
+            width: c.width,
+            step,
+            multiply_adds: work(c.width, depth, step),
+            alignment: *alignment,
+        };
+        c.cosines.iter().enumerate().skip(1).map(row).collect::<Vec<_>>()
+    };
+    product.table("cost", &curves.iter().flat_map(all).collect::<Vec<_>>())?;
+    product.table("table-1", &rows)?;
+    product.table("table-1-measured", &times(lab, &rows, depth, samples)?)?;
+    product.notes.push(format!(
+        "relu, depth {depth}, {samples} samples, η = {ETA}, α = ρ = 1, at initialisation; PC up to {pc_steps} steps"
+    ));
+    Ok(product)
+}
+
+fn case(lab: &Lab, width: usize, depth: usize, seed: u64, samples: usize) -> Result<Case, LabError> {
+    lab.case(&Experiment { width, depth, seed, ..Experiment::default() }, samples)
+}
+
+fn curve(
+    lab: &Lab,
+    rule: &'static str,
+    width: usize,
+    depth: usize,
+    steps: usize,
+    seeds: u64,
+    samples: usize,
+) -> Result<Curve, LabError> {
+    let mut cosines = vec![0.0; steps + 1];
+    for seed in 0..seeds {
+        let case = case(lab, width, depth, seed, samples)?;
+        let wave = case.watch(&Cpu::new(), rule, &case.settings(ETA, 1.0, steps))?;
+        cosines.iter_mut().zip(&wave.moments).for_each(|(sum, m)| *sum += m.agreement.cosine / seeds as f64);
+    }
+    Ok(Curve { rule, width, cosines })
+}
+
+/// Multiply-adds per sample of an inference: two products with each hidden matrix in every step. Those with
+/// the readout are as good as nothing.
+fn work(width: usize, depth: usize, steps: usize) -> f64 {
+    2.0 * (steps * (depth - 2) * width * width) as f64
+}
+
+fn way(curve: &Curve, target: f64, depth: usize) -> Option<Way> {
+    let points: Vec<(f64, f64)> = curve.cosines.iter().enumerate().skip(1).map(|(t, c)| (t as f64, *c)).collect();
+    let steps = first_reaching(&points, target)?.ceil() as usize;
+    Some(Way { width: curve.width, steps, work: work(curve.width, depth, steps) })
+}
+
+/// The cheapest way of either rule.
+fn row(curves: &[Curve], target: f64, depth: usize) -> Row {
+    let cheapest = |rule: &str| {
+        let ways = curves.iter().filter(|c| c.rule == rule).filter_map(|c| way(c, target, depth));
+        ways.min_by(|a, b| a.work.total_cmp(&b.work))
+    };
+    let (pc, alm) = (cheapest("pc"), cheapest("pc-alm"));
+    let most = curves.iter().filter(|c| c.rule == "pc").map(|c| work(c.width, depth, c.cosines.len() - 1));
+    let spent = pc.map_or_else(|| most.fold(0.0, f64::max), |p| p.work);
+    Row {
+        target,
+        pc_width: pc.map(|p| p.width),
+        pc_steps: pc.map(|p| p.steps),
+        pc_multiply_adds: pc.map(|p| p.work),
+        alm_width: alm.map(|a| a.width),
+        alm_steps: alm.map(|a| a.steps),
+        alm_multiply_adds: alm.map(|a| a.work),
+        predicted_ratio: alm.map(|a| spent / a.work),
+        at_least: pc.is_none(),
+    }
+}
+
+/// Measured times and memory of the ways that both rules have.
+fn times(lab: &Lab, rows: &[Row], depth: usize, samples: usize) -> Result<Vec<TimeRow>, LabError> {
+    let mut found = Vec::new();
+    for row in rows {
+        let (Some(pc_width), Some(pc_steps)) = (row.pc_width, row.pc_steps) else { continue };
+        let (Some(alm_width), Some(alm_steps)) = (row.alm_width, row.alm_steps) else { continue };
+        let (pc_seconds, pc_bytes) = time(&case(lab, pc_width, depth, 0, samples)?, "pc", pc_steps)?;
+        let (alm_seconds, alm_bytes) = time(&case(lab, alm_width, depth, 0, samples)?, "pc-alm", alm_steps)?;
+        found.push(TimeRow {
+            target: row.target,
+            pc_seconds,
+            alm_seconds,
+            time_ratio: pc_seconds / alm_seconds,
+            pc_bytes,
+            alm_bytes,
+            memory_ratio: pc_bytes as f64 / alm_bytes as f64,
+        });
+    }
+    Ok(found)
+}
+
+/// Seconds of one inference on all samples, and bytes of network and states.
+fn time(case: &Case, rule: &str, steps: usize) -> Result<(f64, usize), LabError> {
+    let network = case.network.cast::<f32>();
+    let samples = case.samples().cast::<f32>();
+    let settings: RuleSettings = case.settings(ETA, 1.0, steps);
+    let rule = build::<Cpu>(rule, &settings)?;
+    let mut minibatch = Minibatch::new(Cpu::new(), case.loss, vec![1.0; network.hidden()]);
+    minibatch.load(&network, &samples.batch()?)?;
+    let mut shortest = f64::INFINITY;
+    for _ in 0..REPEATS {
+        let clock = Instant::now();
+        minibatch.infer(&network, rule.as_ref())?;
+        shortest = shortest.min(clock.elapsed().as_secs_f64());
+    }
+    Ok((shortest, network.parameters() * size_of::<f32>() + minibatch.bytes()))
+}
+
+fn claims(rows: &[Row], seeds: usize) -> Vec<Claim> {
+    let ratios: Vec<f64> = rows.iter().filter_map(|r| r.predicted_ratio).map(f64::ln).collect();
+    let Some(middle) = mean(&ratios) else { return Vec::new() };
+    let ratio = middle.value.exp();
+    let reached = rows.iter().filter(|r| !r.at_least).count();
+    let verdict = Verdict::of(ratio >= RATIOS.0, ratio >= RATIOS.1);
+    let statement = "PC-ALM reaches a cosine to BP an order of magnitude cheaper than PC does by width";
+    let claim = Claim::computed("cost.ratio", statement, SOURCE, verdict, ratio);
+    let last = rows.iter().rfind(|r| r.alm_steps.is_some());
+    let remark = format!(
+        "PC reaches {reached} of the {} cosines within the widths and steps it was given; PC-ALM reaches {:.1} after {} \
+         steps",
+        rows.len(),
+        last.map_or(f64::NAN, |r| r.target),
+        last.and_then(|r| r.alm_steps).unwrap_or(0),
+    );
+    vec![
+        Claim { seeds, interval: middle.interval.map(|i| i.map(f64::exp)), ..claim }
+            .judged("multiply-adds of PC over PC-ALM, geometric mean over the cosines", "10 or more")
+            .remarked(remark),
+    ]
+}
+
+fn picture(curves: &[Curve], rows: &[Row], depth: usize) -> Result<String, LabError> {
+    let line = |(i, c): (usize, &Curve)| {
+        let points = (1..c.cosines.len()).map(|t| (work(c.width, depth, t), c.cosines[t]));
+        // At equal distances by eye, which is enough and keeps the file small.
+        let mut last = 0.0;
+        let thin = points.filter(|p| {
+            let keep = p.0 > 1.04 * last;
+            last = if keep { p.0 } else { last };
+            keep
+        });
+        let (name, look) = if c.rule == "pc" {
+            (format!("PC, N = {}", c.width), 1 + i)
+        } else {
+            (format!("PC-ALM, N = {}", c.width), 0)
+        };
+        Series::plain(&name, look, Ink::Line, thin.collect::<Vec<_>>())
+    };
+    let series: Vec<Series> = curves.iter().enumerate().map(line).collect();
+    let ways = |name: &str, look, of: fn(&Row) -> Option<f64>| {
+        Series::plain(name, look, Ink::Both, rows.iter().filter_map(|r| of(r).map(|w| (r.target, w))))
+    };
+    let costs =
+        vec![ways("PC, cheapest", 1, |r| r.pc_multiply_adds), ways("PC-ALM, cheapest", 2, |r| r.alm_multiply_adds)];
+    let all = |series: &[Series], of: fn(&crate::plot::Point) -> f64| -> Vec<f64> {
+        series.iter().flat_map(|s| s.points.iter().map(of)).collect()
+    };
+    let label = "multiply-adds per sample";
+    let charts = [
+        Chart {
+            title: format!("L = {depth}"),
+            x: Axis::around(label, Spread::Log10, all(&series, |p| p.x)),
+            y: Axis::new("cosine to BP's gradient", Spread::Linear, (0.0, 1.0)),
+            series,
+            verticals: Vec::new(),
+        },
+        Chart {
+            title: "cheapest way to a cosine".into(),
+            x: Axis::around("cosine to BP's gradient", Spread::Linear, TARGETS),
+            y: Axis::around(label, Spread::Log10, all(&costs, |p| p.y)),
+            series: costs,
+            verticals: Vec::new(),
+        },
+    ];
+    line_charts(&charts, 2)
+}

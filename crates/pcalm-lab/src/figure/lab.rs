@@ -1,0 +1,153 @@
+//! What a figure works with: data, runs, and the say of how much.
+
+use super::{Scale, runs::Runs};
+use crate::{
+    LabError,
+    dataset::{self, DATASETS},
+    experiment::{Experiment, load_data, table},
+    sweep::{Cell, News, Options, Progress, Store, grid, look, sweep},
+    theory::Case,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
+};
+
+/// Choices of a user that hold for all figures.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// How much to run.
+    pub scale: Scale,
+    /// Data set; none for MNIST where it is found, and the embedded one otherwise.
+    pub dataset: Option<String>,
+    /// Folder with the data set's files.
+    pub data_dir: Option<PathBuf>,
+    /// How to run sweeps.
+    pub options: Options,
+}
+
+/// A figure's surroundings.
+pub struct Lab<'a> {
+    setting: Setting,
+    datasets: Vec<String>,
+    store: Store,
+    interrupt: &'a AtomicBool,
+    news: &'a (dyn Fn(News) + Sync),
+    /// Grids asked for, to be written beside the figure.
+    grids: Mutex<Vec<String>>,
+}
+
+impl<'a> Lab<'a> {
+    /// A lab that keeps its runs in `folder`. `news` is told of every run.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to, or the data set does not exist.
+    pub fn new(
+        setting: Setting,
+        folder: &Path,
+        interrupt: &'a AtomicBool,
+        news: &'a (dyn Fn(News) + Sync),
+    ) -> Result<Self, LabError> {
+        let found = |name: &str| dataset::path(name, setting.data_dir.as_deref()).is_ok();
+        let datasets = match (&setting.dataset, setting.scale) {
+            (Some(name), _) => {
+                let known = DATASETS.iter().map(|d| d.name);
+                crate::choice::choose("dataset", name, known, |n| dataset::info(n).ok())?;
+                vec![name.clone()]
+            }
+            (None, Scale::Smoke) => vec!["glyphs".to_owned()],
+            (None, Scale::Default) => vec![if found("mnist") { "mnist" } else { "glyphs" }.to_owned()],
+            (None, Scale::Paper) => vec!["mnist".to_owned(), "fashion-mnist".to_owned()],
+        };
+        let store = Store::create(folder)?;
+        Ok(Lab { setting, datasets, store, interrupt, news, grids: Mutex::default() })
+    }
+
+    /// How much to run.
+    pub fn scale(&self) -> Scale {
+        self.setting.scale
+    }
+
+    /// The data sets, the main one first.
+    pub fn datasets(&self) -> &[String] {
+        &self.datasets
+    }
+
+    /// Where results are kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Runs a grid, as `pcalm sweep` would. In front of the text comes a `[base]`: what all training at this
+    /// scale has in common, overruled by `options`.
+    ///
+    /// # Errors
+    /// If a run fails or the sweep is interrupted.
+    pub fn runs(&self, options: &str, rest: &str) -> Result<Runs, LabError> {
+        let path = "figure".as_ref();
+        let mut base = table(&self.base(), path)?;
+        base.extend(table(options, path)?);
+        let text = format!("[base]\n{base}\n{rest}");
+        let mut cells = grid(&text, path)?;
+        // No part of a run's identity, nor of what is written down.
+        for cell in &mut cells {
+            cell.experiment.data_dir.clone_from(&self.setting.data_dir);
+        }
+        let mut grids = self.grids.lock().unwrap_or_else(PoisonError::into_inner);
+        if !grids.contains(&text) {
+            grids.push(text);
+        }
+        drop(grids);
+        let tally = sweep(&self.store, &cells, self.setting.options, self.interrupt, self.news)?;
+        if tally.failed > 0 {
+            self.report_failure(&cells)?;
+        }
+        if tally.left > 0 {
+            return Err(LabError::Interrupted);
+        }
+        Ok(Runs::new(look(&self.store, &cells)?))
+    }
+
+    fn report_failure(&self, cells: &[Cell]) -> Result<(), LabError> {
+        for cell in cells {
+            if let Progress::Failed(failure) = self.store.progress(&cell.key)? {
+                let place = self.store.path().join("failed").join(cell.key.as_str());
+                let cure = "remove that folder to try again";
+                return Err(LabError::run(&place, format!("{}: {}; {cure}", cell.label, failure.reason)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What all trainings of a scale have in common: the paper's setting, or one that fits the embedded data.
+    fn base(&self) -> String {
+        let paper = "epochs = 1\nlearning-rate = 0.001\neta = 0.25\n";
+        // A quarter of MNIST in steps: more epochs, at the rate at which BP has settled by then.
+        let embedded = "epochs = 5\nlearning-rate = 0.002\neta = 0.25\n";
+        let alone = self.datasets.len() == 1;
+        let training = if alone && self.datasets[0] == "glyphs" { embedded } else { paper };
+        let dataset = if alone { format!("dataset = \"{}\"\n", self.datasets[0]) } else { String::new() };
+        // Nobody looks at these curves, and a checkpoint costs as much as a step.
+        format!("{dataset}{training}metrics-every = 1000\ncheckpoint-every = 5000\n")
+    }
+
+    /// The `dataset` axis, if there is more than one set.
+    pub fn dataset_axis(&self) -> String {
+        if self.datasets.len() == 1 { String::new() } else { format!("dataset = {:?}\n", self.datasets) }
+    }
+
+    /// The first `samples` training samples of the main data set under the network of `experiment`.
+    ///
+    /// # Errors
+    /// If the experiment or the data cannot be used.
+    pub fn case(&self, experiment: &Experiment, samples: usize) -> Result<Case, LabError> {
+        let (dataset, data_dir) = (self.datasets[0].clone(), self.setting.data_dir.clone());
+        let experiment = Experiment { dataset, data_dir, ..experiment.clone() };
+        Case::new(&experiment, &load_data(&experiment)?, 0, samples)
+    }
+
+    /// The grids asked for since the last call.
+    pub(super) fn take_grids(&self) -> Vec<String> {
+        std::mem::take(&mut *self.grids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

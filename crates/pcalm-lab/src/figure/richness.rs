@@ -1,0 +1,152 @@
+//! Fig. 7: from lazy to rich learning.
+
+use super::{
+    Figure, Lab, Product,
+    runs::{Runs, point, seeds},
+};
+use crate::{
+    claim::{Claim, Verdict},
+    error::LabError,
+    experiment::Experiment,
+    plot::{
+        Axis, Chart, Ink, Series, Spread, line_charts,
+        style::{of_rule, title_of_rule},
+    },
+    stats::{mean, paired},
+};
+use serde::Serialize;
+
+pub const FIGURE: Figure = Figure {
+    name: "richness",
+    title: "Test accuracy over the richness γ0, from lazy to rich",
+    source: "[ALM] fig. 7",
+    draw,
+};
+
+fn draw(lab: &Lab) -> Result<Product, LabError> {
+    let scale = lab.scale();
+    let places = scale.pick("[0.5, 2.0]", "[0.25, 0.5, 1.0, 2.0, 4.0]", "[0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]");
+    let (width, depth) = scale.pick((16, 8), (32, 32), (32, 32));
+    along(
+        lab,
+        &Walk {
+            name: "richness",
+            source: "[ALM] fig. 7",
+            base: &format!("width = {width}\ndepth = {depth}\n"),
+            axis: &format!("gamma0 = {places}\n"),
+            seeds: &seeds(scale.pick(2, 3, 5)),
+            label: "γ0",
+            spread: Spread::Log2,
+            at: |e| e.gamma0,
+            statement: "PC-ALM matches BP from lazy to rich",
+        },
+    )
+}
+
+/// Points by which a rule may stay behind BP and match it.
+const TOLERANCE: f64 = 2.0;
+const RULES: [&str; 3] = ["bp", "pc", "pc-alm"];
+
+/// One option varied, all else equal.
+pub struct Walk<'a> {
+    /// The figure's name.
+    pub name: &'a str,
+    /// Its source.
+    pub source: &'a str,
+    /// Options of all runs.
+    pub base: &'a str,
+    /// The axis, as in a grid.
+    pub axis: &'a str,
+    /// The seeds, as in a grid.
+    pub seeds: &'a str,
+    /// What the axis is called.
+    pub label: &'a str,
+    /// How it is drawn.
+    pub spread: Spread,
+    /// Where a run stands on it.
+    pub at: fn(&Experiment) -> f64,
+    /// What is claimed.
+    pub statement: &'a str,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    dataset: &'a str,
+    at: f64,
+    rule: &'a str,
+    seeds: usize,
+    accuracy: f64,
+    deviation: f64,
+    eta: f64,
+}
+
+/// Accuracy of the three rules along a walk.
+pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
+    let axes = format!("[axes]\n{}{}rule = {RULES:?}\nseed = {}\n", lab.dataset_axis(), walk.axis, walk.seeds);
+    let runs = lab.runs(walk.base, &axes)?;
+    let mut product =
+        Product { runs: runs.keys(), claims: claim(&runs, walk).into_iter().collect(), ..Product::default() };
+    let places = runs.values(|d| (walk.at)(&d.experiment));
+    let mut rows = Vec::new();
+    let mut charts = Vec::new();
+    for dataset in lab.datasets() {
+        let mut series = Vec::new();
+        for rule in RULES {
+            let mut points = Vec::new();
+            for &at in &places {
+                let here =
+                    runs.of_rule(rule).only(|d| (walk.at)(&d.experiment) == at && d.experiment.dataset == *dataset);
+                let Some(accuracy) = here.accuracy() else { continue };
+                points.push(point(at, accuracy));
+                let etas: Vec<f64> = here.all.iter().map(|d| d.result.summary.eta).collect();
+                rows.push(Row {
+                    dataset,
+                    at,
+                    rule,
+                    seeds: accuracy.count,
+                    accuracy: accuracy.value,
+                    deviation: accuracy.deviation,
+                    eta: mean(&etas).map_or(f64::NAN, |m| m.value),
+                });
+            }
+            series.push(Series { name: title_of_rule(rule).to_owned(), look: of_rule(rule), ink: Ink::Both, points });
+        }
+        charts.push(Chart {
+            title: dataset.clone(),
+            x: Axis::around(walk.label, walk.spread, places.iter().copied()),
+            y: Axis::new("test accuracy, %", Spread::Linear, (0.0, 100.0)),
+            series,
+            verticals: Vec::new(),
+        });
+    }
+    product.picture(walk.name, line_charts(&charts, charts.len())?);
+    product.table(walk.name, &rows)?;
+    Ok(product)
+}
+
+/// The worst place, and a test over all.
+fn claim(runs: &Runs, walk: &Walk) -> Option<Claim> {
+    let (alm, bp, pc) = (runs.of_rule("pc-alm"), runs.of_rule("bp"), runs.of_rule("pc"));
+    let gaps = |at: f64, rule: &Runs| {
+        let here = |runs: &Runs| runs.only(|d| (walk.at)(&d.experiment) == at);
+        mean(&here(rule).gaps(&here(&bp)))
+    };
+    let places = runs.values(|d| (walk.at)(&d.experiment));
+    let all: Vec<_> = places.iter().filter_map(|&at| gaps(at, &alm).map(|g| (at, g))).collect();
+    let (at, gap) = all.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
+    let within = all.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let verdict = Verdict::of(within == all.len(), 2 * within >= all.len());
+    let behind = places.iter().filter_map(|&at| gaps(at, &pc)).map(|g| g.value).fold(f64::INFINITY, f64::min);
+    let id = format!("{}.match", walk.name);
+    let claim = Claim::of_mean(&id, walk.statement, walk.source, verdict, *gap);
+    Some(
+        Claim { test: paired(&alm.accuracies(), &bp.accuracies()), seeds: runs.seeds(), ..claim }
+            .judged("points of PC-ALM over BP at the worst place (test: over all places)", "−2 or more everywhere")
+            .remarked(format!(
+                "{within} of {} places are within 2 points; the worst is {} = {at}; PC's worst is {behind:.1} points",
+                all.len(),
+                walk.label
+            ))
+            .from_runs(runs.keys()),
+    )
+}

@@ -1,0 +1,204 @@
+//! Charts of lines and marks with bands, side by side, under one legend.
+
+use super::{
+    axis::{Axis, Places},
+    picture,
+    style::{FONT, LOOKS, Look, Mark},
+};
+use crate::error::LabError;
+use plotters::prelude::*;
+
+/// A point with the band around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Across.
+    pub x: f64,
+    /// Up.
+    pub y: f64,
+    /// Lower and upper end of the band.
+    pub band: Option<[f64; 2]>,
+}
+
+/// What is drawn of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// A line.
+    Line,
+    /// Marks.
+    Marks,
+    /// Both.
+    Both,
+}
+
+/// Points that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name in the legend; series of one name and look are named once.
+    pub name: String,
+    /// Place in [`LOOKS`].
+    pub look: usize,
+    /// What is drawn.
+    pub ink: Ink,
+    /// The points, from left to right.
+    pub points: Vec<Point>,
+}
+
+impl Series {
+    /// Without bands.
+    pub fn plain(name: &str, look: usize, ink: Ink, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let points = points.into_iter().map(|(x, y)| Point { x, y, band: None }).collect();
+        Series { name: name.to_owned(), look, ink, points }
+    }
+}
+
+/// One panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// Across.
+    pub x: Axis,
+    /// Up.
+    pub y: Axis,
+    /// What is drawn, in this order.
+    pub series: Vec<Series>,
+    /// Dotted lines at these x.
+    pub verticals: Vec<f64>,
+}
+
+/// Size of a panel and of the legend's line, in pixels.
+const PANEL: (u32, u32) = (340, 290);
+const LEGEND: u32 = 30;
+
+/// The charts in rows of `columns`, with one legend above all.
+///
+/// # Errors
+/// If the picture cannot be drawn.
+pub fn line_charts(charts: &[Chart], columns: usize) -> Result<String, LabError> {
+    picture(|svg| draw(charts, columns.clamp(1, charts.len().max(1)), svg))
+}
+
+type Failed = Box<dyn std::error::Error>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type Context<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Places, Places>>;
+
+fn draw(charts: &[Chart], columns: usize, svg: &mut String) -> Result<(), Failed> {
+    let rows = charts.len().div_ceil(columns).max(1);
+    let size = (PANEL.0 * columns as u32, LEGEND + PANEL.1 * rows as u32);
+    let area = SVGBackend::with_string(svg, size).into_drawing_area();
+    area.fill(&WHITE)?;
+    let (top, below) = area.split_vertically(LEGEND);
+    legend(charts, &top)?;
+    for (chart, part) in charts.iter().zip(below.split_evenly((rows, columns))) {
+        panel(chart, &part)?;
+    }
+    area.present()?;
+    Ok(())
+}
+
+/// Names each series once.
+fn legend(charts: &[Chart], area: &Area) -> Result<(), Failed> {
+    let mut named: Vec<(&str, usize, Ink)> = Vec::new();
+    for series in charts.iter().flat_map(|c| &c.series).filter(|s| !s.name.is_empty()) {
+        if !named.iter().any(|(name, look, _)| *name == series.name && *look == series.look) {
+            named.push((&series.name, series.look, series.ink));
+        }
+    }
+    let mut left = 52;
+    for (name, at, ink) in named {
+        let look = LOOKS[at % LOOKS.len()];
+        if ink != Ink::Marks {
+            for (from, to) in dashes(28, look.dash) {
+                area.draw(&PathElement::new([(left + from, 15), (left + to, 15)], look.colour.stroke_width(2)))?;
+            }
+        }
+        if ink != Ink::Line {
+            area.draw(&(EmptyElement::at((left + 14, 15)) + shape(look)))?;
+        }
+        area.draw(&Text::new(name.to_owned(), (left + 35, 8), (FONT, 14)))?;
+        // A letter is about half as wide as it is high.
+        left += 35 + 7 * name.chars().count() as i32 + 22;
+    }
+    Ok(())
+}
+
+/// The strokes of a line of this length.
+fn dashes(length: i32, dash: Option<(u32, u32)>) -> Vec<(i32, i32)> {
+    let Some((on, off)) = dash else { return vec![(0, length)] };
+    (0..length).step_by((on + off) as usize).map(|from| (from, (from + on as i32).min(length))).collect()
+}
+
+fn panel(chart: &Chart, area: &Area) -> Result<(), Failed> {
+    let mut context = ChartBuilder::on(area)
+        .caption(&chart.title, (FONT, 15))
+        .margin(6)
+        .margin_right(14)
+        .x_label_area_size(40)
+        .y_label_area_size(54)
+        .build_cartesian_2d(Places::from(&chart.x), Places::from(&chart.y))?;
+    context
+        .configure_mesh()
+        .disable_x_mesh()
+        .max_light_lines(0)
+        .x_labels(16)
+        .y_labels(16)
+        .x_desc(&chart.x.label)
+        .y_desc(&chart.y.label)
+        .x_label_formatter(&|at| chart.x.text(*at))
+        .y_label_formatter(&|at| chart.y.text(*at))
+        .label_style((FONT, 13))
+        .axis_desc_style((FONT, 14))
+        .draw()?;
+    let (low, high) = chart.y.ends();
+    for x in &chart.verticals {
+        let at = chart.x.at(*x);
+        context.draw_series(DashedLineSeries::new([(at, low), (at, high)], 2, 4, BLACK.mix(0.6).into()))?;
+    }
+    for series in &chart.series {
+        trace(chart, series, &mut context)?;
+    }
+    Ok(())
+}
+
+fn trace(chart: &Chart, series: &Series, context: &mut Context) -> Result<(), Failed> {
+    let look = LOOKS[series.look % LOOKS.len()];
+    let place = |x: f64, y: f64| (chart.x.at(x), chart.y.at(y));
+    let shown = |p: &&Point| place(p.x, p.y).0.is_finite() && place(p.x, p.y).1.is_finite();
+    let points: Vec<&Point> = series.points.iter().filter(shown).collect();
+    let (low, high) = chart.y.ends();
+    let edge = |p: &&Point, end: usize| {
+        let (x, y) = place(p.x, p.band.map_or(p.y, |band| band[end]));
+        (x, if y.is_nan() { low } else { y.clamp(low, high) })
+    };
+    if points.iter().any(|p| p.band.is_some()) {
+        let band = points.iter().map(|p| edge(p, 1)).chain(points.iter().rev().map(|p| edge(p, 0)));
+        context.draw_series([Polygon::new(band.collect::<Vec<_>>(), look.colour.mix(0.16))])?;
+    }
+    let line = points.iter().map(|p| place(p.x, p.y)).collect::<Vec<_>>();
+    if series.ink != Ink::Marks {
+        let style = look.colour.stroke_width(2);
+        match look.dash {
+            None => context.draw_series(LineSeries::new(line.clone(), style))?,
+            Some((on, off)) => context.draw_series(DashedLineSeries::new(line.clone(), on, off, style))?,
+        };
+    }
+    if series.ink != Ink::Line {
+        context.draw_series(line.into_iter().map(|at| EmptyElement::at(at) + shape(look)))?;
+    }
+    Ok(())
+}
+
+/// The mark around the point (0, 0), as one path.
+fn shape(look: Look) -> Polygon<(i32, i32)> {
+    let corners: &[(i32, i32)] = match look.mark {
+        Mark::Circle => &[(4, 0), (3, 3), (0, 4), (-3, 3), (-4, 0), (-3, -3), (0, -4), (3, -3)],
+        Mark::Square => &[(-3, -3), (3, -3), (3, 3), (-3, 3)],
+        Mark::Triangle => &[(0, -4), (4, 3), (-4, 3)],
+        Mark::Falling => &[(0, 4), (4, -3), (-4, -3)],
+        Mark::Diamond => &[(0, -5), (4, 0), (0, 5), (-4, 0)],
+        Mark::Cross => {
+            &[(0, -2), (3, -5), (5, -3), (2, 0), (5, 3), (3, 5), (0, 2), (-3, 5), (-5, 3), (-2, 0), (-5, -3), (-3, -5)]
+        }
+    };
+    Polygon::new(corners.to_vec(), look.colour.filled())
+}

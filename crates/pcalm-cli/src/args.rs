@@ -63,6 +63,10 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
     Figure(FigureArgs),
+    /// Write one page about a folder of figures: claims with their verdicts, figures, runs.
+    Report(ReportArgs),
+    /// Judge every claim in its quick version; exit 1 if one is not confirmed.
+    Verify(VerifyArgs),
     /// List what there is to choose from.
     List(ListArgs),
     /// Fetch, verify or locate data sets.
@@ -314,6 +318,24 @@ pub struct FigureArgs {
     /// How much to run: seconds, an hour on two cores, or the paper's whole grid.
     #[arg(long, value_enum, default_value_t)]
     pub scale: Scale,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Folder of `pcalm figure`.
+    pub dir: PathBuf,
+    /// Print the claims as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub lab: LabArgs,
+    /// Folder to keep runs and figures in; runs that are there are not run again.
+    #[arg(long, default_value = "runs/verify", value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// What figures and claims have in common.

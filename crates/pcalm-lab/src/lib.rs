@@ -14,6 +14,7 @@ pub mod memory;
 pub mod plot;
 pub mod provenance;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod stats;
 pub mod sweep;

@@ -5,9 +5,11 @@ mod data;
 mod figure;
 mod infer;
 mod list;
+mod report;
 mod sweep;
 mod theory;
 mod train;
+mod verify;
 
 use crate::{
     Outcome,
@@ -33,6 +35,8 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Theory(args) => theory::run(&args.question, flags)?,
         Command::Sweep(args) => sweep::run(args),
         Command::Figure(args) => on_threads(args.lab.power.threads, || figure::run(args))?,
+        Command::Report(args) => report::run(args),
+        Command::Verify(args) => on_threads(args.lab.power.threads, || verify::run(args))?,
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
     }

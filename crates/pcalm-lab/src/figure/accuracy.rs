@@ -42,7 +42,7 @@ pub fn grid(lab: &Lab, activations: &[&str], budget: &str) -> Result<Runs, LabEr
     // What does not fit into an hour: wide and deep at once.
     let skip = scale.pick(
         "",
-        "[[skip]]\nwidth = 128\ndepth = { above = 32 }\n[[skip]]\nwidth = 64\ndepth = { above = 64 }\n",
+        "[[skip]]\nwidth = 128\ndepth = { above = 16 }\n[[skip]]\nwidth = 64\ndepth = { above = 32 }\n",
         "",
     );
     let variant =

@@ -56,11 +56,11 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
         .collect::<Result<_, LabError>>()?;
 
     let (widths, depths) = scale.pick(
-        (vec![16], vec![8, 16]),
+        (vec![32], vec![32, 64]),
         (vec![16, 32, 64], vec![16, 32, 64]),
         (vec![16, 32, 64, 128], vec![16, 32, 64, 128]),
     );
-    let seeds = scale.pick(2, 3, 5);
+    let seeds = scale.pick(1, 3, 5);
     let mut points: Vec<(&str, usize, usize, f64)> = Vec::new();
     for activation in ["identity", "relu"] {
         for (&width, &depth) in widths.iter().flat_map(|w| depths.iter().map(move |d| (w, d))) {

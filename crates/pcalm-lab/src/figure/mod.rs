@@ -19,7 +19,7 @@ mod scalar;
 mod short_budget;
 
 pub use lab::{Lab, Setting};
-pub use product::{Product, Record, make, read_records};
+pub use product::{Product, Record, make, place, read_records};
 
 use crate::error::LabError;
 use clap::ValueEnum;

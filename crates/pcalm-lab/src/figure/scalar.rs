@@ -82,7 +82,7 @@ fn draw(_lab: &Lab) -> Result<Product, LabError> {
     Ok(product)
 }
 
-/// −∂𝓛/∂w at the credit in `state`.
+/// −∂ℒ/∂w at the credit in `state`.
 fn update(lagrangian: &Lagrangian<Reference<f64>>, state: &State<f64>, network: &Network<f64>) -> [f64; 2] {
     let mut gradient = Gradient::zeros(network);
     lagrangian.weight_gradient(state, &mut gradient);
@@ -164,8 +164,8 @@ fn picture(rows: &[Row], goal: &Goal) -> Result<String, LabError> {
     };
     let plane = Chart {
         title: "update after each step".into(),
-        x: around("−∂𝓛/∂w₁", |p| p.x),
-        y: around("−∂𝓛/∂w₂", |p| p.y),
+        x: around("−∂ℒ/∂w₁", |p| p.x),
+        y: around("−∂ℒ/∂w₂", |p| p.y),
         series: updates.clone(),
         verticals: Vec::new(),
     };

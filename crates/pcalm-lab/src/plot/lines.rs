@@ -66,9 +66,11 @@ pub struct Chart {
     pub verticals: Vec<f64>,
 }
 
-/// Size of a panel and of the legend's line, in pixels.
+/// Size of a panel, of a line of the legend, of its strokes and of the room beside it, in pixels.
 const PANEL: (u32, u32) = (340, 290);
-const LEGEND: u32 = 30;
+const LEGEND: u32 = 24;
+const SAMPLE: i32 = 28;
+const MARGIN: i32 = 52;
 
 /// The charts in rows of `columns`, with one legend above all.
 ///
@@ -84,11 +86,15 @@ type Context<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Places, Plac
 
 fn draw(charts: &[Chart], columns: usize, svg: &mut String) -> Result<(), Failed> {
     let rows = charts.len().div_ceil(columns).max(1);
-    let size = (PANEL.0 * columns as u32, LEGEND + PANEL.1 * rows as u32);
-    let area = SVGBackend::with_string(svg, size).into_drawing_area();
+    let width = PANEL.0 * columns as u32;
+    let entries = entries(charts, width as i32);
+    let above = LEGEND * entries.last().map_or(1, |e| e.line + 1);
+    let area = SVGBackend::with_string(svg, (width, above + PANEL.1 * rows as u32)).into_drawing_area();
     area.fill(&WHITE)?;
-    let (top, below) = area.split_vertically(LEGEND);
-    legend(charts, &top)?;
+    let (top, below) = area.split_vertically(above);
+    for entry in &entries {
+        name(entry, &top)?;
+    }
     for (chart, part) in charts.iter().zip(below.split_evenly((rows, columns))) {
         panel(chart, &part)?;
     }
@@ -96,29 +102,45 @@ fn draw(charts: &[Chart], columns: usize, svg: &mut String) -> Result<(), Failed
     Ok(())
 }
 
-/// Names each series once.
-fn legend(charts: &[Chart], area: &Area) -> Result<(), Failed> {
-    let mut named: Vec<(&str, usize, Ink)> = Vec::new();
+/// A series in the legend.
+struct Entry<'a> {
+    series: &'a Series,
+    left: i32,
+    line: u32,
+}
+
+/// Each series once, in as many lines as it takes.
+fn entries(charts: &[Chart], width: i32) -> Vec<Entry<'_>> {
+    let mut found: Vec<Entry> = Vec::new();
+    let (mut left, mut line) = (MARGIN, 0);
     for series in charts.iter().flat_map(|c| &c.series).filter(|s| !s.name.is_empty()) {
-        if !named.iter().any(|(name, look, _)| *name == series.name && *look == series.look) {
-            named.push((&series.name, series.look, series.ink));
+        if found.iter().any(|e| (&e.series.name, e.series.look) == (&series.name, series.look)) {
+            continue;
         }
-    }
-    let mut left = 52;
-    for (name, at, ink) in named {
-        let look = LOOKS[at % LOOKS.len()];
-        if ink != Ink::Marks {
-            for (from, to) in dashes(28, look.dash) {
-                area.draw(&PathElement::new([(left + from, 15), (left + to, 15)], look.colour.stroke_width(2)))?;
-            }
-        }
-        if ink != Ink::Line {
-            area.draw(&(EmptyElement::at((left + 14, 15)) + shape(look)))?;
-        }
-        area.draw(&Text::new(name.to_owned(), (left + 35, 8), (FONT, 14)))?;
         // A letter is about half as wide as it is high.
-        left += 35 + 7 * name.chars().count() as i32 + 22;
+        let room = SAMPLE + 7 + 8 * series.name.chars().count() as i32;
+        if left > MARGIN && left + room > width {
+            (left, line) = (MARGIN, line + 1);
+        }
+        found.push(Entry { series, left, line });
+        left += room + 16;
     }
+    found
+}
+
+fn name(entry: &Entry, area: &Area) -> Result<(), Failed> {
+    let look = LOOKS[entry.series.look % LOOKS.len()];
+    let (left, middle) = (entry.left, (LEGEND * entry.line + LEGEND / 2) as i32);
+    if entry.series.ink != Ink::Marks {
+        for (from, to) in dashes(SAMPLE, look.dash) {
+            let stroke = [(left + from, middle), (left + to, middle)];
+            area.draw(&PathElement::new(stroke, look.colour.stroke_width(2)))?;
+        }
+    }
+    if entry.series.ink != Ink::Line {
+        area.draw(&(EmptyElement::at((left + SAMPLE / 2, middle)) + shape(look)))?;
+    }
+    area.draw(&Text::new(entry.series.name.clone(), (left + SAMPLE + 7, middle - 7), (FONT, 14)))?;
     Ok(())
 }
 

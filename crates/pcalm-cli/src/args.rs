@@ -291,6 +291,9 @@ pub enum SweepAction {
     Retry {
         /// Folder of the sweep.
         dir: PathBuf,
+        /// Print the result as JSON on stdout.
+        #[arg(long)]
+        json: bool,
     },
     /// Write a table with a row per cell: table.csv and table.parquet.
     Export {
@@ -303,6 +306,9 @@ pub enum SweepAction {
         /// often the sweep was interrupted.
         #[arg(long)]
         no_timings: bool,
+        /// Print the result as JSON on stdout.
+        #[arg(long)]
+        json: bool,
     },
 }
 

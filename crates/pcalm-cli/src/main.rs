@@ -8,6 +8,7 @@ mod progress;
 mod sweep_progress;
 
 use clap::FromArgMatches;
+use pcalm_lab::LabError;
 use std::process::ExitCode;
 
 /// How a command ended that did not fail.
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     match commands::dispatch(&cli, &matches) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Unfinished) => ExitCode::from(1),
+        Err(error) if matches!(error.downcast_ref(), Some(LabError::Interrupted)) => {
+            eprintln!("pcalm: {error}");
+            ExitCode::from(1)
+        }
         Err(error) => {
             eprintln!("pcalm: error: {error}");
             ExitCode::from(2)

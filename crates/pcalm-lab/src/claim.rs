@@ -97,9 +97,9 @@ impl Claim {
         Claim { quantity: quantity.to_owned(), wanted: wanted.to_owned(), ..self }
     }
 
-    /// Adds a remark.
+    /// Adds a remark; its hyphens before numbers become minus signs.
     pub fn remarked(self, remark: String) -> Self {
-        Claim { remark, ..self }
+        Claim { remark: remark.replace(" -", " −"), ..self }
     }
 
     /// Names the runs.

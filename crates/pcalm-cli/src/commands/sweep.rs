@@ -19,12 +19,15 @@ use std::{
 
 /// The grid of a sweep, kept with its runs.
 const GRID: &str = "grid.toml";
+/// The exported table, in both forms.
+const CSV: &str = "table.csv";
+const PARQUET: &str = "table.parquet";
 
 pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
     match (&args.action, &args.grid) {
         (Some(SweepAction::Status { dir, json }), _) => status(dir, *json),
-        (Some(SweepAction::Retry { dir }), _) => retry(dir),
-        (Some(SweepAction::Export { dir, out, no_timings }), _) => table(dir, out.as_deref(), !no_timings),
+        (Some(SweepAction::Retry { dir, json }), _) => retry(dir, *json),
+        (Some(SweepAction::Export { dir, out, no_timings, json }), _) => table(dir, out.as_deref(), !no_timings, *json),
         (None, Some(path)) => start(args, path),
         (None, None) => Err("a grid file is needed".into()),
     }
@@ -115,23 +118,31 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
     Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Unfinished })
 }
 
-fn retry(dir: &Path) -> Result<Outcome, Failure> {
+fn retry(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
     let (store, cells) = kept(dir)?;
     let mut count = 0;
     for cell in &cells {
         count += usize::from(store.retry(&cell.key)?);
     }
-    println!("{count} cells can be run again");
+    if as_json {
+        println!("{}", json!({ "retried": count }));
+    } else {
+        println!("{count} cells can be run again");
+    }
     Ok(Outcome::Done)
 }
 
-fn table(dir: &Path, out: Option<&Path>, timings: bool) -> Result<Outcome, Failure> {
+fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result<Outcome, Failure> {
     let (store, cells) = kept(dir)?;
     let table = export(&look(&store, &cells)?, timings)?;
     let folder = Folder::create(out.unwrap_or(dir))?;
-    for (name, bytes) in [("table.csv", table.csv(dir)?), ("table.parquet", table.parquet(dir)?)] {
-        folder.write(name, &bytes)?;
-        println!("{}", folder.file(name).display());
+    folder.write(CSV, &table.csv(dir)?)?;
+    folder.write(PARQUET, &table.parquet(dir)?)?;
+    let (csv, parquet) = (folder.file(CSV), folder.file(PARQUET));
+    if as_json {
+        println!("{}", json!({ "rows": table.len(), "csv": csv, "parquet": parquet }));
+    } else {
+        println!("{}\n{}", csv.display(), parquet.display());
     }
     Ok(Outcome::Done)
 }

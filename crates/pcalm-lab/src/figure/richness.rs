@@ -25,7 +25,7 @@ pub const FIGURE: Figure = Figure {
 
 fn draw(lab: &Lab) -> Result<Product, LabError> {
     let scale = lab.scale();
-    let places = scale.pick("[0.5, 2.0]", "[0.25, 0.5, 1.0, 2.0, 4.0]", "[0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]");
+    let places = scale.pick("[0.5, 1.0]", "[0.25, 0.5, 1.0, 2.0, 4.0]", "[0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0]");
     let (width, depth) = scale.pick((16, 8), (32, 32), (32, 32));
     along(
         lab,

@@ -1,7 +1,7 @@
 //! The page: HTML with everything in it, so that it works from a file without a network.
 
 use super::{Report, Run, interval, number, seeds, test};
-use crate::{claim::Claim, figure::Record};
+use crate::{claim::Claim, figure::Record, sweep::Key};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
@@ -121,12 +121,17 @@ fn claim_row(record: &Record, claim: &Claim) -> Markup {
                 } @else {
                     details {
                         summary { (claim.runs.len()) }
-                        @for key in &claim.runs { a.key href={ "#run-" (key) } { (key) } " " }
+                        (keys(&claim.runs))
                     }
                 }
             }
         }
     }
+}
+
+/// Links to runs.
+fn keys(runs: &[Key]) -> Markup {
+    html! { @for key in runs { a.key href={ "#run-" (key) } { (key) } " " } }
 }
 
 fn figure(record: &Record, pictures: &[String]) -> Markup {
@@ -139,7 +144,9 @@ fn figure(record: &Record, pictures: &[String]) -> Markup {
                 @if record.runs.is_empty() {
                     "Computed in " (duration(record.seconds)) ". "
                 } @else {
-                    (record.runs.len()) " runs, mean and band of one standard deviation over seeds. "
+                    "Mean and band of one standard deviation over seeds; "
+                    details.inline { summary { (record.runs.len()) " runs" } (keys(&record.runs)) }
+                    " "
                 }
                 "Data: "
                 @for (i, table) in record.tables.iter().enumerate() {

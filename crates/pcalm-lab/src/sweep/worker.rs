@@ -54,6 +54,13 @@ impl Worker {
     pub fn start(store: &Store) -> Result<Self, LabError> {
         let folder = store.workers();
         let io = |e| LabError::io(&folder, e);
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if !worker_is_alive(&path)? {
+                // Left by a process that was killed; another may be clearing up at this moment.
+                let _ = std::fs::remove_file(path);
+            }
+        }
         let mut file = tempfile::Builder::new().prefix("worker-").tempfile_in(&folder).map_err(io)?;
         // Where locks are not to be had, the file's age alone says who lives.
         let _ = file.as_file().try_lock();
@@ -182,28 +189,31 @@ fn last_claim(store: &Store, key: &Key) -> Result<Option<u64>, LabError> {
 
 /// Whether the worker that a claim names is alive.
 fn is_alive(store: &Store, claim: &Path) -> Result<bool, LabError> {
-    let gone = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
     let name = match std::fs::read_to_string(claim.join(OWNER)) {
         Ok(name) => name,
         // Released at this moment; the next look will tell.
-        Err(e) if gone(&e) => return Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(true),
         Err(e) => return Err(LabError::io(claim, e)),
     };
-    let path = store.workers().join(name);
-    let io = |e| LabError::io(&path, e);
-    let file = match File::open(&path) {
+    worker_is_alive(&store.workers().join(name))
+}
+
+/// Whether the worker of that file is alive.
+fn worker_is_alive(path: &Path) -> Result<bool, LabError> {
+    let io = |e| LabError::io(path, e);
+    let file = match File::open(path) {
         Ok(file) => file,
-        Err(e) if gone(&e) => return Ok(false),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(io(e)),
     };
-    let on_this_host = std::fs::read_to_string(&path).is_ok_and(|h| h == host());
+    let on_this_host = std::fs::read_to_string(path).is_ok_and(|h| h == host());
     match file.try_lock() {
         Ok(()) if on_this_host => return Ok(false),
         Err(TryLockError::WouldBlock) => return Ok(true),
         _ => {}
     }
     let touched = file.metadata().and_then(|m| m.modified()).map_err(io)?;
-    let silent = server_time(&store.workers()).duration_since(touched).unwrap_or_default();
+    let silent = server_time(path.parent().unwrap_or(path)).duration_since(touched).unwrap_or_default();
     Ok(silent < PATIENCE)
 }
 

@@ -8,7 +8,7 @@ mod samples;
 pub use budget::Budget;
 pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
 pub use plan::Plan;
-pub use samples::load_data;
+pub use samples::{Samples, load_data};
 
 use clap::{Args, Parser};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,36 @@ use crate::{
     dataset::{self, Dataset, IdxPaths},
     error::LabError,
 };
-use std::path::PathBuf;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Data sets by the options that choose them, each loaded once.
+#[derive(Debug, Default)]
+pub struct Samples {
+    loaded: Mutex<HashMap<String, Arc<Dataset>>>,
+}
+
+impl Samples {
+    /// The experiment's data set.
+    ///
+    /// # Errors
+    /// As [`load_data`].
+    pub fn of(&self, e: &Experiment) -> Result<Arc<Dataset>, LabError> {
+        let files = (&e.train_images, &e.train_labels, &e.test_images, &e.test_labels);
+        let choice = format!("{:?}", (&e.dataset, &e.data_dir, files, e.train_samples, e.test_samples, e.standardise));
+        // Held while loading: who asks for the same set at once would load it twice.
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = loaded.get(&choice) {
+            return Ok(data.clone());
+        }
+        let data = Arc::new(load_data(e)?);
+        loaded.insert(choice, data.clone());
+        Ok(data)
+    }
+}
 
 /// The experiment's data set, cut and scaled as it says.
 ///

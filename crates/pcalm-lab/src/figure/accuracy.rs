@@ -8,7 +8,7 @@ use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     plot::{Matrix, Sides, matrices, style::title_of_rule},
-    stats::{mean, paired},
+    stats::{Mean, mean, paired},
 };
 use serde::Serialize;
 
@@ -31,8 +31,62 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     let activations = scale.pick(&["relu"][..], &["identity", "tanh", "relu"], &["identity", "tanh", "relu"]);
     let runs = grid(lab, activations, "2L")?;
     let mut product = Product { runs: runs.keys(), claims: claims(&runs), ..Product::default() };
+    let tracked = tracked(lab, &runs)?;
+    product.claims.extend(tracked_claim(&runs, &tracked));
+    product.runs.extend(tracked.keys());
     finish(lab, &runs, "accuracy", &mut product)?;
     Ok(product)
+}
+
+/// PC-ALM once more in the shapes where it stayed behind, with a step size that follows λ_max: at a fixed one
+/// the stability bound is crossed when training makes λ_max grow.
+fn tracked(lab: &Lab, runs: &Runs) -> Result<Runs, LabError> {
+    let mut all = Vec::new();
+    for (shape, gap) in gaps(runs, "pc-alm") {
+        if gap.value >= -TOLERANCE {
+            continue;
+        }
+        let Shape { dataset, activation, width, depth } = shape;
+        let options = format!(
+            "dataset = {dataset:?}\nactivation = {activation:?}\nwidth = {width}\ndepth = {depth}\n\
+             rule = \"pc-alm\"\nbudget = \"2L\"\neta = \"auto-track\"\n"
+        );
+        let seeds = list(&runs.values(|d| d.experiment.seed));
+        all.extend(lab.runs(&options, &format!("[axes]\nseed = {seeds}\n"))?.all);
+    }
+    Ok(Runs { all })
+}
+
+fn tracked_claim(runs: &Runs, tracked: &Runs) -> Option<Claim> {
+    let bp = |shape: &Shape| shape.of(runs).of_rule("bp");
+    let before: Vec<(Shape, Mean)> = gaps(runs, "pc-alm").into_iter().filter(|(_, g)| g.value < -TOLERANCE).collect();
+    let after: Vec<(Shape, Mean)> =
+        before.iter().filter_map(|(s, _)| Some((s.clone(), mean(&s.of(tracked).gaps(&bp(s)))?))).collect();
+    let (worst, gap) = after.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
+    let within = after.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let better = after.iter().zip(&before).filter(|(a, b)| a.1.value > b.1.value).count();
+    let statement = "Where PC-ALM stays behind, its step size no longer fits: following λ_max closes the gap";
+    let verdict = Verdict::of(within == after.len(), within > 0);
+    let claim = Claim::of_mean("accuracy.tracked", statement, "beyond [ALM]", verdict, *gap);
+    Some(
+        claim
+            .judged("points of PC-ALM with `--eta auto-track` over BP in the worst of those cells", "−2 or more")
+            .remarked(format!(
+                "{within} of {} cells come within 2 points, {better} gain; the worst is {}",
+                after.len(),
+                worst.name()
+            ))
+            .from_runs(tracked.keys()),
+    )
+}
+
+/// Mean points of a rule over BP, shape by shape.
+fn gaps(runs: &Runs, rule: &str) -> Vec<(Shape, Mean)> {
+    let gap = |shape: &Shape| {
+        let here = shape.of(runs);
+        mean(&here.of_rule(rule).gaps(&here.of_rule("bp")))
+    };
+    shapes(runs).into_iter().filter_map(|s| gap(&s).map(|g| (s, g))).collect()
 }
 
 /// The grid at a budget of PC and PC-ALM; BP, which has none, is run once for all budgets.
@@ -163,11 +217,7 @@ fn claims(runs: &Runs) -> Vec<Claim> {
 
 /// PC-ALM against BP, shape by shape.
 fn gap(runs: &Runs) -> Option<Claim> {
-    let gaps = |shape: &Shape| {
-        let here = shape.of(runs);
-        mean(&here.of_rule("pc-alm").gaps(&here.of_rule("bp")))
-    };
-    let all: Vec<(Shape, _)> = shapes(runs).into_iter().filter_map(|s| gaps(&s).map(|g| (s, g))).collect();
+    let all = gaps(runs, "pc-alm");
     let (worst, gap) = all.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
     let within = all.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
     let (alm, bp) = (runs.of_rule("pc-alm"), runs.of_rule("bp"));
@@ -238,4 +288,52 @@ fn advantage(runs: &Runs) -> Option<Claim> {
             .judged(&format!("points of PC-ALM over PC at L = {depth}"), "more than 10, p < 0.05")
             .from_runs(deepest.keys()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{experiment::Experiment, figure::runs::tests::made_up};
+
+    /// Two depths, two seeds: BP at 90 %, the others as many points below it as said for either depth.
+    fn runs(pc: [f64; 2], alm: [f64; 2]) -> Runs {
+        let mut all = Vec::new();
+        for (i, depth) in [8, 64].into_iter().enumerate() {
+            for (rule, below) in [("bp", 0.0), ("pc", pc[i]), ("pc-alm", alm[i])] {
+                for seed in 0..2 {
+                    // A little luck, or no test has anything to go by.
+                    let luck = if rule == "bp" { 0.0 } else { 0.1 * seed as f64 };
+                    let experiment = Experiment { depth, seed, rule: rule.to_owned(), ..Experiment::default() };
+                    all.push(made_up(experiment, 90.0 - below + luck));
+                }
+            }
+        }
+        Runs { all }
+    }
+
+    fn verdicts(runs: &Runs) -> Vec<(String, Verdict)> {
+        claims(runs).into_iter().map(|c| (c.id, c.verdict)).collect()
+    }
+
+    fn of(gap: Verdict, fall: Verdict, advantage: Verdict) -> Vec<(String, Verdict)> {
+        let named = [("accuracy.gap", gap), ("accuracy.fall", fall), ("accuracy.advantage", advantage)];
+        named.map(|(id, verdict)| (id.to_owned(), verdict)).to_vec()
+    }
+
+    #[test]
+    fn each_claim_is_judged_by_its_own_rule() {
+        use Verdict::{Confirmed, NotConfirmed, Partly};
+        assert_eq!(verdicts(&runs([1.0, 40.0], [0.0, 1.0])), of(Confirmed, Confirmed, Confirmed));
+        assert_eq!(verdicts(&runs([1.0, 40.0], [0.0, 5.0])), of(Partly, Confirmed, Confirmed));
+        assert_eq!(verdicts(&runs([1.0, 6.0], [3.0, 4.0])), of(NotConfirmed, Partly, Partly));
+        assert_eq!(verdicts(&runs([6.0, 1.0], [0.0, 2.1])), of(Partly, NotConfirmed, NotConfirmed));
+    }
+
+    #[test]
+    fn the_gap_is_that_of_the_worst_shape_with_its_sign() {
+        let claim = gap(&runs([0.0, 0.0], [0.5, 7.0])).unwrap();
+        assert!((claim.measured + 6.95).abs() < 1e-9, "{}", claim.measured);
+        assert!(claim.remark.contains("1 of 2") && claim.remark.contains("32 × 64"), "{}", claim.remark);
+        assert!(claim.test.unwrap().t < 0.0);
+    }
 }

@@ -1,4 +1,8 @@
-//! Beyond the paper: what more inference steps are worth, from T = L/2 to 16 L.
+//! Beyond the paper: what more inference steps are worth, from T = L/2 to 16 L, and why they can do harm.
+//!
+//! Harm comes where training makes λ_max grow past the stability bound of a step size that was fixed at the
+//! start: unstable modes grow with every step of inference, so long budgets suffer first. A step size that
+//! follows λ_max (`--eta auto-track`) is the test of that.
 
 use super::{
     Figure, Lab, Product,
@@ -12,42 +16,76 @@ use crate::{
         Axis, Chart, Ink, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
     },
-    stats::{Mean, mean, paired},
+    stats::{Mean, Paired, mean, paired},
 };
 use serde::Serialize;
 
 pub const FIGURE: Figure = Figure {
     name: "budget",
-    title: "Test accuracy and alignment over the inference budget, from L/2 to 16 L",
+    title: "Test accuracy and alignment over the inference budget, and what following λ_max changes",
     source: "beyond [ALM]",
     draw,
 };
 
 const SOURCE: &str = "a public study of PC-ALM's budget";
-const RULES: [&str; 3] = ["pc", "pc-nesterov", "pc-alm"];
+/// Points between budgets that are no luck.
+const LOSS: f64 = 1.0;
+/// The series: name, rule, and whether η follows λ_max.
+const FIXED: &str = "PC-ALM";
+const TRACKED: &str = "PC-ALM, η follows λ_max";
+
+/// A network over all its budgets.
+struct Study {
+    title: String,
+    runs: Runs,
+    bp: Runs,
+}
 
 fn draw(lab: &Lab) -> Result<Product, LabError> {
     let scale = lab.scale();
-    let (width, depth) = scale.pick((16, 8), (32, 32), (32, 32));
     let budgets = scale.pick(
-        r#"["0.5L", "2L", "8L"]"#,
+        r#"["1L", "2L", "8L"]"#,
         r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L", "16L"]"#,
         r#"["0.5L", "1L", "1.5L", "2L", "3L", "4L", "5L", "6L", "8L", "12L", "16L"]"#,
     );
-    let seeds = seeds(scale.pick(2, 3, 5));
-    let axes = format!("[axes]\n{}activation = [\"identity\", \"relu\"]\n", lab.dataset_axis());
-    let base = format!("width = {width}\ndepth = {depth}\n");
-    let runs = lab.runs(&base, &format!("{axes}budget = {budgets}\nrule = {RULES:?}\nseed = {seeds}\n"))?;
-    let bp = lab.runs(&base, &format!("{axes}rule = [\"bp\"]\nseed = {seeds}\n"))?;
-    let mut product = Product { runs: [runs.keys(), bp.keys()].concat(), ..Product::default() };
-    product.claims = claims(&runs, &bp);
-    product.table("budget", &rows(&runs, &bp))?;
-    for dataset in lab.datasets() {
-        let suffix = if lab.datasets().len() == 1 { String::new() } else { format!("-{dataset}") };
-        let of = |runs: &Runs| runs.only(|d| d.experiment.dataset == *dataset);
-        product.picture(&format!("budget{suffix}"), picture(&of(&runs), &of(&bp))?);
-    }
+    let shorter = scale.pick(budgets, r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L"]"#, budgets);
+    let (deep, wide) = scale.pick(((16, 16), (64, 8)), ((32, 32), (128, 8)), ((32, 32), (128, 8)));
+    let plain =
+        [variant("PC", "pc", false), variant("PC, Nesterov", "pc-nesterov", false), variant(FIXED, "pc-alm", false)];
+    let traced = [variant("PC", "pc", false), variant(FIXED, "pc-alm", false), variant(TRACKED, "pc-alm", true)];
+    let studies = [
+        study(lab, "identity", deep, budgets, &plain)?,
+        study(lab, "relu", deep, budgets, &plain)?,
+        study(lab, "relu", wide, shorter, &traced)?,
+    ];
+    let keys = studies.iter().flat_map(|s| [s.runs.keys(), s.bp.keys()].concat());
+    let mut product = Product { runs: keys.collect(), claims: claims(&studies), ..Product::default() };
+    product.table("budget", &studies.iter().flat_map(rows).collect::<Vec<_>>())?;
+    let charts: Vec<Chart> = studies.iter().flat_map(charts).collect();
+    product.picture("budget", line_charts(&charts, 2)?);
     Ok(product)
+}
+
+fn variant(name: &str, rule: &str, tracked: bool) -> String {
+    let eta = if tracked { "eta = \"auto-track\"\n" } else { "" };
+    format!("[[variants]]\nname = {name:?}\nrule = {rule:?}\n{eta}")
+}
+
+fn study(
+    lab: &Lab,
+    activation: &str,
+    (width, depth): (usize, usize),
+    budgets: &str,
+    variants: &[String],
+) -> Result<Study, LabError> {
+    let dataset = &lab.datasets()[0];
+    let seeds = seeds(lab.scale().pick(2, 3, 5));
+    let options = format!("dataset = {dataset:?}\nactivation = {activation:?}\nwidth = {width}\ndepth = {depth}\n");
+    let axes = format!("[axes]\nbudget = {budgets}\nseed = {seeds}\n");
+    let title = format!("{activation}, N = {width}, L = {depth}");
+    let runs = lab.runs(&options, &format!("{axes}{}", variants.concat()))?;
+    let bp = lab.runs(&options, &format!("[axes]\nrule = [\"bp\"]\nseed = {seeds}\n"))?;
+    Ok(Study { title, runs, bp })
 }
 
 /// T/L of a run.
@@ -55,11 +93,45 @@ pub fn relative_budget(e: &Experiment) -> f64 {
     Budget::parse(&e.budget).map_or(f64::NAN, |b| b.cycles(e.depth) as f64 / e.depth as f64)
 }
 
+impl Study {
+    fn of(&self, variant: &str) -> Runs {
+        self.runs.only(|d| d.variant == variant)
+    }
+
+    fn at(&self, variant: &str, budget: f64) -> Runs {
+        self.of(variant).only(|d| relative_budget(&d.experiment) == budget)
+    }
+
+    fn budgets(&self) -> Vec<f64> {
+        self.runs.values(|d| relative_budget(&d.experiment))
+    }
+
+    /// The budget with the highest mean accuracy, the longest, and the longest against the best.
+    fn decline(&self, variant: &str) -> Option<(f64, f64, Paired)> {
+        let level = |b: f64| self.at(variant, b).accuracy().map(|m| (b, m.value));
+        let levels: Vec<(f64, f64)> = self.budgets().into_iter().filter_map(level).collect();
+        let best = levels.iter().max_by(|a, b| a.1.total_cmp(&b.1))?.0;
+        let most = levels.iter().map(|l| l.0).fold(0.0, f64::max);
+        let test = paired(&self.at(variant, most).accuracies(), &self.at(variant, best).accuracies())?;
+        Some((best, most, test))
+    }
+
+    fn levels(&self, variant: &str, best: f64, most: f64) -> String {
+        let percent = |runs: &Runs| runs.accuracy().map_or(f64::NAN, |m| m.value);
+        format!(
+            "{}: BP {:.1} %, {variant} {:.1} % at T = {best} L and {:.1} % at T = {most} L",
+            self.title,
+            percent(&self.bp),
+            percent(&self.at(variant, best)),
+            percent(&self.at(variant, most))
+        )
+    }
+}
+
 #[derive(Serialize)]
-struct Row<'a> {
-    dataset: String,
-    activation: String,
-    rule: &'a str,
+struct Row {
+    network: String,
+    series: String,
     budget_over_depth: Option<f64>,
     seeds: usize,
     accuracy: f64,
@@ -68,33 +140,23 @@ struct Row<'a> {
     norm_ratio: Option<f64>,
 }
 
-fn rows<'a>(runs: &Runs, bp: &Runs) -> Vec<Row<'a>> {
-    let mut rows = Vec::new();
-    let sets = runs.values(|d| (d.experiment.dataset.clone(), d.experiment.activation.clone()));
-    for (dataset, activation) in sets {
-        let here =
-            |runs: &Runs| runs.only(|d| (&d.experiment.dataset, &d.experiment.activation) == (&dataset, &activation));
-        let mut add = |rule: &'a str, budget: Option<f64>, these: &Runs| {
-            let Some(accuracy) = these.accuracy() else { return };
-            rows.push(Row {
-                dataset: dataset.clone(),
-                activation: activation.clone(),
-                rule,
-                budget_over_depth: budget,
-                seeds: accuracy.count,
-                accuracy: accuracy.value,
-                deviation: accuracy.deviation,
-                alignment: of_summary(these, |s| s.alignment).map(|m| m.value),
-                norm_ratio: of_summary(these, |s| s.norm_ratio).map(|m| m.value),
-            });
-        };
-        add("bp", None, &here(bp));
-        for rule in RULES {
-            let these = here(runs).of_rule(rule);
-            for budget in these.values(|d| relative_budget(&d.experiment)) {
-                add(rule, Some(budget), &these.only(|d| relative_budget(&d.experiment) == budget));
-            }
-        }
+fn rows(study: &Study) -> Vec<Row> {
+    let row = |series: &str, budget: Option<f64>, runs: &Runs| {
+        let accuracy = runs.accuracy()?;
+        Some(Row {
+            network: study.title.clone(),
+            series: series.to_owned(),
+            budget_over_depth: budget,
+            seeds: accuracy.count,
+            accuracy: accuracy.value,
+            deviation: accuracy.deviation,
+            alignment: of_summary(runs, |s| s.alignment).map(|m| m.value),
+            norm_ratio: of_summary(runs, |s| s.norm_ratio).map(|m| m.value),
+        })
+    };
+    let mut rows: Vec<Row> = row(title_of_rule("bp"), None, &study.bp).into_iter().collect();
+    for variant in study.runs.values(|d| d.variant.clone()) {
+        rows.extend(study.budgets().into_iter().filter_map(|b| row(&variant, Some(b), &study.at(&variant, b))));
     }
     rows
 }
@@ -103,77 +165,94 @@ fn of_summary(runs: &Runs, part: fn(&crate::run::Summary) -> Option<f64>) -> Opt
     mean(&runs.all.iter().filter_map(|d| part(&d.result.summary)).collect::<Vec<_>>())
 }
 
-fn picture(runs: &Runs, bp: &Runs) -> Result<String, LabError> {
-    let mut charts = Vec::new();
-    for activation in runs.values(|d| d.experiment.activation.clone()) {
-        let here = |runs: &Runs| runs.only(|d| d.experiment.activation == activation);
-        let these = here(runs);
-        let budgets = these.values(|d| relative_budget(&d.experiment));
-        let at = |rule: &str, budget: f64| these.of_rule(rule).only(|d| relative_budget(&d.experiment) == budget);
-        let curve = |of: fn(&Runs) -> Option<Mean>| {
-            let one = |rule: &str| Series {
-                name: title_of_rule(rule).to_owned(),
-                look: of_rule(rule),
+/// Accuracy and alignment of one network.
+fn charts(study: &Study) -> [Chart; 2] {
+    let budgets = study.budgets();
+    let curve = |of: fn(&Runs) -> Option<Mean>| -> Vec<Series> {
+        let one = |variant: String| {
+            let look = study.of(&variant).all.first().map_or(0, |d| of_rule(&d.experiment.rule));
+            Series {
+                // Where η follows λ_max it is another series of the same rule.
+                look: if variant == TRACKED { 4 } else { look },
+                points: budgets.iter().filter_map(|&b| of(&study.at(&variant, b)).map(|m| point(b, m))).collect(),
+                name: variant,
                 ink: Ink::Both,
-                points: budgets.iter().filter_map(|&b| of(&at(rule, b)).map(|m| point(b, m))).collect(),
-            };
-            RULES.map(one).to_vec()
+            }
         };
-        let mut accuracies = curve(Runs::accuracy);
-        if let Some(level) = here(bp).accuracy() {
-            let points = budgets.iter().map(|&b| point(b, level)).collect();
-            accuracies.push(Series { name: "BP".into(), look: 0, ink: Ink::Line, points });
-        }
-        let chart = |label: &str, top: f64, series: Vec<Series>| Chart {
-            title: activation.clone(),
-            x: Axis::around("inference steps T/L", Spread::Log2, budgets.iter().copied()),
-            y: Axis::new(label, Spread::Linear, (0.0, top)),
-            series,
-            verticals: Vec::new(),
-        };
-        charts.push(chart("test accuracy, %", 100.0, accuracies));
-        let alignments = curve(|runs| of_summary(runs, |s| s.alignment));
-        charts.push(chart("cosine to BP after training", 1.0, alignments));
+        study.runs.values(|d| d.variant.clone()).into_iter().map(one).collect()
+    };
+    let mut accuracies = curve(Runs::accuracy);
+    if let Some(level) = study.bp.accuracy() {
+        let points = budgets.iter().map(|&b| point(b, level)).collect();
+        accuracies.push(Series { name: title_of_rule("bp").to_owned(), look: 0, ink: Ink::Line, points });
     }
-    line_charts(&charts, 2)
+    let chart = |label: &str, range: (f64, f64), series: Vec<Series>| Chart {
+        title: study.title.clone(),
+        x: Axis::around("inference steps T/L", Spread::Log2, budgets.iter().copied()),
+        y: Axis::new(label, Spread::Linear, range),
+        series,
+        verticals: Vec::new(),
+    };
+    let alignments = curve(|runs| of_summary(runs, |s| s.alignment));
+    [chart("test accuracy, %", (0.0, 100.0), accuracies), chart("cosine to BP after training", (-0.2, 1.0), alignments)]
 }
 
-/// The budget with the highest mean accuracy, and how much the largest budget loses against it.
-fn claims(runs: &Runs, bp: &Runs) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for activation in ["relu", "identity"] {
-        let these = runs.of_rule("pc-alm").only(|d| d.experiment.activation == activation);
-        let budgets = these.values(|d| relative_budget(&d.experiment));
-        let at = |budget: f64| these.only(|d| relative_budget(&d.experiment) == budget);
-        let means: Vec<(f64, f64)> = budgets.iter().filter_map(|&b| Some((b, at(b).accuracy()?.value))).collect();
-        let Some(&(best, _)) = means.iter().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
-        let Some(most) = budgets.iter().copied().max_by(f64::total_cmp) else { continue };
-        let Some(test) = paired(&at(most).accuracies(), &at(best).accuracies()) else { continue };
-        let lost = -test.difference.value;
-        let base = bp.only(|d| d.experiment.activation == activation);
-        let levels = format!(
-            "BP {:.1} %, PC-ALM {:.1} % at T = {best} L and {:.1} % at T = {most} L",
-            base.accuracy().map_or(f64::NAN, |m| m.value),
-            at(best).accuracy().map_or(f64::NAN, |m| m.value),
-            at(most).accuracy().map_or(f64::NAN, |m| m.value),
-        );
-        let id = format!("budget.{activation}");
-        let (statement, verdict, wanted) = if activation == "relu" {
-            let inside = (2.0..=6.0).contains(&best);
-            let verdict = Verdict::of(inside && lost > 1.0 && test.p < 0.05, lost > 0.5);
-            let statement = "relu networks pass a best budget of PC-ALM near 4 L to 6 L and then decline";
-            (statement, verdict, "best between 2 L and 6 L, then more than 1 point lost, p < 0.05")
-        } else {
-            let verdict = Verdict::of(lost <= 1.0, lost <= 3.0);
-            ("linear networks do not decline with a longer budget of PC-ALM", verdict, "1 point or less lost")
-        };
-        let claim = Claim::of_mean(&id, statement, SOURCE, verdict, test.difference);
-        claims.push(
-            Claim { test: Some(test), seeds: these.seeds(), ..claim }
-                .judged("points of the longest budget over the best", wanted)
-                .remarked(levels)
-                .from_runs(these.keys()),
-        );
-    }
-    claims
+fn claims([linear, deep, wide]: &[Study; 3]) -> Vec<Claim> {
+    [steady(linear), decline(deep, wide), cause(wide)].into_iter().flatten().collect()
+}
+
+fn steady(linear: &Study) -> Option<Claim> {
+    let (best, most, test) = linear.decline(FIXED)?;
+    let lost = -test.difference.value;
+    let statement = "Linear networks do not decline with a longer budget of PC-ALM";
+    let verdict = Verdict::of(lost <= LOSS, lost <= 3.0 * LOSS);
+    let claim = Claim::of_mean("budget.linear", statement, SOURCE, verdict, test.difference);
+    Some(
+        Claim { test: Some(test), ..claim }
+            .judged("points of the longest budget over the best", "−1 or more")
+            .remarked(linear.levels(FIXED, best, most))
+            .from_runs(linear.of(FIXED).keys()),
+    )
+}
+
+fn decline(deep: &Study, wide: &Study) -> Option<Claim> {
+    let declines = |study: &Study| {
+        let (best, most, test) = study.decline(FIXED)?;
+        let real = -test.difference.value > LOSS && test.p < 0.05;
+        Some((real, test, study.levels(FIXED, best, most)))
+    };
+    let (a, b) = (declines(deep)?, declines(wide)?);
+    let statement = "relu networks pass a best budget of PC-ALM and then decline";
+    let verdict = Verdict::of(a.0 && b.0, a.0 || b.0);
+    let claim = Claim::of_mean("budget.decline", statement, SOURCE, verdict, b.1.difference);
+    let runs = Runs { all: [deep.of(FIXED).all, wide.of(FIXED).all].concat() };
+    Some(
+        Claim { test: Some(b.1), ..claim }
+            .judged(
+                &format!("points of the longest budget over the best ({})", wide.title),
+                "below −1 with p < 0.05, in both relu networks",
+            )
+            .remarked(format!("{}; {}", a.2, b.2))
+            .from_runs(runs.keys()),
+    )
+}
+
+fn cause(wide: &Study) -> Option<Claim> {
+    let (best, most, own) = wide.decline(TRACKED)?;
+    let (tracked, fixed) = (wide.at(TRACKED, most), wide.at(FIXED, most));
+    let test = paired(&tracked.accuracies(), &fixed.accuracies())?;
+    let gained = test.difference.value > LOSS && test.p < 0.05;
+    let level = -own.difference.value <= LOSS;
+    let statement = "The decline is instability: it is gone where the step size follows λ_max";
+    let verdict = Verdict::of(gained && level, gained);
+    let claim = Claim::of_mean("budget.cause", statement, "beyond [ALM]", verdict, test.difference);
+    Some(
+        Claim { test: Some(test), ..claim }
+            .judged(
+                &format!("points gained at T = {most} L by following λ_max ({})", wide.title),
+                "above 1 with p < 0.05, and no decline left",
+            )
+            .remarked(wide.levels(TRACKED, best, most))
+            .from_runs(Runs { all: [tracked.all, fixed.all].concat() }.keys()),
+    )
 }

@@ -4,7 +4,7 @@ use super::{Scale, runs::Runs};
 use crate::{
     LabError,
     dataset::{self, DATASETS},
-    experiment::{Experiment, load_data, table},
+    experiment::{Experiment, Samples, table},
     sweep::{Cell, News, Options, Progress, Store, grid, look, sweep},
     theory::Case,
 };
@@ -31,6 +31,7 @@ pub struct Lab<'a> {
     setting: Setting,
     datasets: Vec<String>,
     store: Store,
+    samples: Samples,
     interrupt: &'a AtomicBool,
     news: &'a (dyn Fn(News) + Sync),
     /// Grids asked for, to be written beside the figure.
@@ -60,7 +61,7 @@ impl<'a> Lab<'a> {
             (None, Scale::Paper) => vec!["mnist".to_owned(), "fashion-mnist".to_owned()],
         };
         let store = Store::create(folder)?;
-        Ok(Lab { setting, datasets, store, interrupt, news, grids: Mutex::default() })
+        Ok(Lab { setting, datasets, store, samples: Samples::default(), interrupt, news, grids: Mutex::default() })
     }
 
     /// How much to run.
@@ -127,8 +128,9 @@ impl<'a> Lab<'a> {
         let alone = self.datasets.len() == 1;
         let training = if alone && self.datasets[0] == "glyphs" { embedded } else { paper };
         let dataset = if alone { format!("dataset = \"{}\"\n", self.datasets[0]) } else { String::new() };
-        // Nobody looks at these curves, and a checkpoint costs as much as a step.
-        format!("{dataset}{training}metrics-every = 1000\ncheckpoint-every = 5000\n")
+        // Runs of the smaller scales are over in a minute or two; those of the paper's take up to ten.
+        let checkpoints = self.scale().pick(5000, 5000, 200);
+        format!("{dataset}{training}metrics-every = 1000\ncheckpoint-every = {checkpoints}\n")
     }
 
     /// The `dataset` axis, if there is more than one set.
@@ -143,7 +145,7 @@ impl<'a> Lab<'a> {
     pub fn case(&self, experiment: &Experiment, samples: usize) -> Result<Case, LabError> {
         let (dataset, data_dir) = (self.datasets[0].clone(), self.setting.data_dir.clone());
         let experiment = Experiment { dataset, data_dir, ..experiment.clone() };
-        Case::new(&experiment, &load_data(&experiment)?, 0, samples)
+        Case::new(&experiment, &*self.samples.of(&experiment)?, 0, samples)
     }
 
     /// The grids asked for since the last call.

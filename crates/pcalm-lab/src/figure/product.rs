@@ -21,6 +21,8 @@ pub struct Product {
     pub pictures: Vec<(String, String)>,
     /// Tables as CSV, by name.
     pub tables: Vec<(String, Vec<u8>)>,
+    /// Tables that are part of the figure, to be shown beside its pictures.
+    pub shown: Vec<String>,
     /// Claims, judged.
     pub claims: Vec<Claim>,
     /// The runs it used.
@@ -37,6 +39,15 @@ impl Product {
     pub fn table<T: Serialize>(&mut self, name: &str, rows: &[T]) -> Result<(), LabError> {
         self.tables.push((name.to_owned(), csv(rows, Path::new(name))?));
         Ok(())
+    }
+
+    /// Adds a table that is part of the figure.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub fn show<T: Serialize>(&mut self, name: &str, rows: &[T]) -> Result<(), LabError> {
+        self.shown.push(name.to_owned());
+        self.table(name, rows)
     }
 
     /// Adds a picture.
@@ -62,6 +73,8 @@ pub struct Record {
     pub pictures: Vec<String>,
     /// Names of its tables.
     pub tables: Vec<String>,
+    /// Those of them that are part of it.
+    pub shown: Vec<String>,
     /// Claims, judged.
     pub claims: Vec<Claim>,
     /// The runs it used.
@@ -114,6 +127,7 @@ pub fn make(figure: &Figure, lab: &Lab) -> Result<Record, LabError> {
         datasets: lab.datasets().to_vec(),
         pictures: product.pictures.iter().map(|p| p.0.clone()).collect(),
         tables: names(&product.tables),
+        shown: product.shown,
         claims: product.claims,
         runs: product.runs,
         notes: product.notes,

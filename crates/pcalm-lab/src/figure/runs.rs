@@ -112,3 +112,51 @@ pub fn list<T: std::fmt::Display>(values: &[T]) -> String {
 pub fn seeds(count: u64) -> String {
     list(&(0..count).collect::<Vec<_>>())
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::{
+        provenance::provenance,
+        run::{Cost, End, Summary},
+        sweep::key,
+    };
+
+    /// A run as if it had this accuracy in percent.
+    pub fn made_up(experiment: Experiment, accuracy: f64) -> Done {
+        let summary = Summary {
+            rule: experiment.rule.clone(),
+            seed: experiment.seed,
+            end: End::Done,
+            message: None,
+            steps: 1,
+            test_accuracy: Some(accuracy / 100.0),
+            test_loss: None,
+            alignment: Some(1.0),
+            norm_ratio: Some(1.0),
+            stop_reason: None,
+            inference_steps: 1,
+            products_per_sample: 1.0,
+            multiply_adds: 1,
+            parameters: 1,
+            eta: 0.25,
+            momentum: None,
+            lambda_max: None,
+            stability: None,
+            learning_rate: 0.001,
+        };
+        let result =
+            Finished { summary, cost: Cost::default(), epochs: Vec::new(), last: None, provenance: provenance() };
+        Done { key: key(&experiment).unwrap(), variant: String::new(), experiment, result }
+    }
+
+    #[test]
+    fn gaps_are_taken_between_runs_of_one_seed() {
+        let run = |seed: u64, accuracy: f64| made_up(Experiment { seed, ..Experiment::default() }, accuracy);
+        let base = Runs { all: vec![run(0, 90.0), run(1, 80.0)] };
+        let other = Runs { all: vec![run(1, 79.0), run(0, 85.0), run(2, 1.0)] };
+        let gaps = other.gaps(&base);
+        assert_eq!(gaps.len(), 2, "a run without a partner has no gap");
+        assert!((gaps[0] + 1.0).abs() < 1e-9 && (gaps[1] + 5.0).abs() < 1e-9, "{gaps:?}");
+    }
+}

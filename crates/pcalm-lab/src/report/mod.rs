@@ -28,6 +28,15 @@ pub struct Run {
     pub result: Finished,
 }
 
+/// A table's head and rows, as text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grid {
+    /// Names of the columns.
+    pub head: Vec<String>,
+    /// The fields of each row.
+    pub rows: Vec<Vec<String>>,
+}
+
 /// All that a report is made of.
 #[derive(Debug)]
 pub struct Report {
@@ -35,6 +44,8 @@ pub struct Report {
     pub records: Vec<Record>,
     /// Their pictures as SVG, in the order of each record.
     pub pictures: Vec<Vec<String>>,
+    /// The tables that are part of each, with their names.
+    pub tables: Vec<Vec<(String, Grid)>>,
     /// Every run that a figure used, once.
     pub runs: Vec<Run>,
 }
@@ -47,11 +58,13 @@ impl Report {
     pub fn read(folder: &Path) -> Result<Self, LabError> {
         let records = read_records(folder)?;
         let store = Store::existing(folder)?;
-        let mut pictures = Vec::new();
+        let (mut pictures, mut tables) = (Vec::new(), Vec::new());
         for record in &records {
             let files = Folder::existing(&place(folder, &record.name));
             let svg = record.pictures.iter().map(|name| files.read_text(&format!("{name}.svg")));
             pictures.push(svg.collect::<Result<_, _>>()?);
+            let shown = record.shown.iter().map(|name| Ok((name.clone(), grid(&files.file(&format!("{name}.csv")))?)));
+            tables.push(shown.collect::<Result<_, LabError>>()?);
         }
         let mut keys: Vec<Key> = records.iter().flat_map(|r| r.runs.clone()).collect();
         keys.sort();
@@ -63,7 +76,7 @@ impl Report {
             Ok(Run { experiment: from_toml(&text, &path)?, key, result })
         };
         let runs = keys.into_iter().map(run).collect::<Result<_, LabError>>()?;
-        Ok(Report { records, pictures, runs })
+        Ok(Report { records, pictures, tables, runs })
     }
 
     /// Writes `report.html` and `claims.md` to the folder.
@@ -110,6 +123,16 @@ impl Report {
         }
         text
     }
+}
+
+/// The text of a CSV file.
+fn grid(path: &Path) -> Result<Grid, LabError> {
+    let bad = |e: csv::Error| LabError::run(path, e.to_string());
+    let mut reader = csv::Reader::from_path(path).map_err(bad)?;
+    let fields = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+    let head = fields(reader.headers().map_err(bad)?);
+    let rows = reader.records().map(|r| r.map(|r| fields(&r))).collect::<Result<_, _>>().map_err(bad)?;
+    Ok(Grid { head, rows })
 }
 
 /// A number with four digits that count.

@@ -1,6 +1,6 @@
 //! The page: HTML with everything in it, so that it works from a file without a network.
 
-use super::{Report, Run, interval, number, seeds, test};
+use super::{Grid, Report, Run, interval, number, seeds, test};
 use crate::{claim::Claim, figure::Record, sweep::Key};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -27,8 +27,8 @@ pub fn page(report: &Report) -> String {
                     h2 #claims { "Claims" }
                     (claims(report))
                     h2 #figures { "Figures" }
-                    @for (record, pictures) in report.records.iter().zip(&report.pictures) {
-                        (figure(record, pictures))
+                    @for (i, record) in report.records.iter().enumerate() {
+                        (figure(record, &report.pictures[i], &report.tables[i]))
                     }
                     h2 #runs { "Runs" }
                     (runs(&report.runs))
@@ -134,10 +134,11 @@ fn keys(runs: &[Key]) -> Markup {
     html! { @for key in runs { a.key href={ "#run-" (key) } { (key) } " " } }
 }
 
-fn figure(record: &Record, pictures: &[String]) -> Markup {
+fn figure(record: &Record, pictures: &[String], tables: &[(String, Grid)]) -> Markup {
     html! {
         figure id={ "figure-" (record.name) } {
             @for picture in pictures { (PreEscaped(picture)) }
+            @for (name, table) in tables { (plain_table(&record.name, name, table)) }
             figcaption {
                 b { (record.title) "." } " " (record.source) ". "
                 @for note in &record.notes { (note) ". " }
@@ -156,6 +157,19 @@ fn figure(record: &Record, pictures: &[String]) -> Markup {
                 "."
             }
         }
+    }
+}
+
+/// A table as it stands in its file, numbers shortened.
+fn plain_table(figure: &str, name: &str, table: &Grid) -> Markup {
+    let short = |field: &String| field.parse::<f64>().map_or_else(|_| field.clone(), number);
+    html! {
+        div.scroll { table.sortable id={ "table-" (figure) "-" (name) } {
+            thead { tr { @for head in &table.head { th { button type="button" { (head.replace('_', " ")) } } } } }
+            tbody { @for row in &table.rows {
+                tr { @for field in row { td data-value=(field) { (short(field)) } } }
+            } }
+        } }
     }
 }
 

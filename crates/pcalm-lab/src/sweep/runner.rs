@@ -2,23 +2,21 @@
 
 use super::{
     grid::Cell,
-    key::Key,
     store::{Progress, Store},
     worker::{Claim, Worker},
 };
 use crate::{
     dataset::Dataset,
     error::LabError,
-    experiment::{Budget, Experiment, load_data},
+    experiment::{Budget, Samples},
     folder::{Folder, names},
     run::{End, News as RunNews, Summary, run},
 };
 use std::{
-    collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -193,15 +191,7 @@ pub fn sweep(
     }
     let threads = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let jobs = if options.jobs == 0 { threads } else { options.jobs }.min(open.len());
-    let pool = Pool {
-        store,
-        worker: Worker::start(store)?,
-        samples,
-        open: Mutex::new(open),
-        here: Mutex::default(),
-        interrupt,
-        news,
-    };
+    let pool = Pool { store, worker: Worker::start(store)?, samples, open: Mutex::new(open), interrupt, news };
     let outcome = std::thread::scope(|scope| {
         let job = |_| scope.spawn(|| pool.job(threads.div_ceil(jobs)));
         let jobs: Vec<_> = (0..jobs).map(job).collect();
@@ -213,39 +203,17 @@ pub fn sweep(
     Tally::count(store, mine)
 }
 
-/// Data sets by the options that choose them, each loaded once.
-#[derive(Default)]
-struct Samples {
-    loaded: Mutex<HashMap<String, Arc<Dataset>>>,
-}
-
-impl Samples {
-    fn of(&self, e: &Experiment) -> Result<Arc<Dataset>, LabError> {
-        let files = (&e.train_images, &e.train_labels, &e.test_images, &e.test_labels);
-        let choice = format!("{:?}", (&e.dataset, &e.data_dir, files, e.train_samples, e.test_samples, e.standardise));
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(data) = loaded.get(&choice) {
-            return Ok(data.clone());
-        }
-        let data = Arc::new(load_data(e)?);
-        loaded.insert(choice, data.clone());
-        Ok(data)
-    }
-}
-
 struct Pool<'a> {
     store: &'a Store,
     worker: Worker,
     samples: Samples,
     /// Cells that are not known to be done with their arithmetic, the longest first.
     open: Mutex<Vec<(&'a Cell, f64)>>,
-    /// Cells that a job of this process is at.
-    here: Mutex<HashSet<Key>>,
     interrupt: &'a AtomicBool,
     news: &'a (dyn Fn(News) + Sync),
 }
 
-impl Pool<'_> {
+impl<'a> Pool<'a> {
     /// Runs cell after cell until none is left.
     fn job(&self, threads: usize) -> Result<(), LabError> {
         let ended = self.cells(threads);
@@ -268,27 +236,22 @@ impl Pool<'_> {
                 continue;
             };
             (self.news)(News::Starts { cell, work });
-            let outcome = pool.install(|| self.run(cell, &claim));
-            lock(&self.here).remove(&cell.key);
-            outcome?;
+            pool.install(|| self.run(cell, work, &claim))?;
         }
         Ok(())
     }
 
     /// The first open cell that this process may run; cells that turn out to be done are struck off.
-    fn next(&self) -> Result<Option<(&Cell, f64, Claim)>, LabError> {
+    fn next(&self) -> Result<Option<(&'a Cell, f64, Claim)>, LabError> {
         let mut open = lock(&self.open);
         let mut at = 0;
         while at < open.len() {
             let (cell, work) = open[at];
-            if lock(&self.here).contains(&cell.key) {
-                at += 1;
-            } else if self.store.progress(&cell.key)? != Progress::Open {
+            if self.store.progress(&cell.key)? != Progress::Open {
                 open.remove(at);
                 (self.news)(News::Elsewhere { cell });
             } else if let Some(claim) = self.worker.claim(&cell.key)? {
                 open.remove(at);
-                lock(&self.here).insert(cell.key.clone());
                 return Ok(Some((cell, work, claim)));
             } else {
                 at += 1;
@@ -297,11 +260,11 @@ impl Pool<'_> {
         Ok(None)
     }
 
-    fn run(&self, cell: &Cell, claim: &Claim) -> Result<(), LabError> {
+    fn run(&self, cell: &'a Cell, work: f64, claim: &Claim) -> Result<(), LabError> {
         let attempt = catch_unwind(AssertUnwindSafe(|| self.train(cell)));
-        // Whoever finished it while this process was taken for dead: it is done.
+        // Taken over while this process was silent for too long: the other's run counts.
         if !self.worker.holds(claim)? || self.store.is_finished(&cell.key) {
-            (self.news)(News::Elsewhere { cell });
+            lock(&self.open).push((cell, work));
             return self.worker.release(claim);
         }
         match attempt {

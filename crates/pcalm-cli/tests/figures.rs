@@ -203,7 +203,7 @@ fn the_report_shows_figures_and_sorts_tables_in_a_real_browser_without_an_error(
     assert_ne!(numbers(before), up, "the table came sorted already");
     let verdicts = seen["verdicts"][1].as_array().unwrap();
     let rank = |v: &serde_json::Value| ["confirmed", "partly", "not confirmed"].iter().position(|n| v == n).unwrap();
-    assert!(verdicts.is_sorted_by_key(|v| rank(v)));
+    assert!(verdicts.is_sorted_by_key(rank));
     assert!(seen["links"].as_u64().unwrap() > 50);
     assert_eq!(seen["dead"], 0, "links that lead nowhere");
     assert_eq!(seen["outside"], 0, "the page needs other files");

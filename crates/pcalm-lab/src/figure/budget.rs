@@ -48,11 +48,11 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
         r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L", "16L"]"#,
         r#"["0.5L", "1L", "1.5L", "2L", "3L", "4L", "5L", "6L", "8L", "12L", "16L"]"#,
     );
-    let shorter = scale.pick(budgets, r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L"]"#, budgets);
-    let (deep, wide) = scale.pick(((16, 8), (32, 8)), ((32, 32), (128, 8)), ((32, 32), (128, 8)));
+    let shorter = scale.pick(r#"["1L", "8L"]"#, r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L"]"#, budgets);
+    let (deep, wide) = scale.pick(((16, 16), (64, 8)), ((32, 32), (128, 8)), ((32, 32), (128, 8)));
     let plain =
         [variant("PC", "pc", false), variant("PC, Nesterov", "pc-nesterov", false), variant(FIXED, "pc-alm", false)];
-    let traced = [variant("PC", "pc", false), variant(FIXED, "pc-alm", false), variant(TRACKED, "pc-alm", true)];
+    let traced = [variant(FIXED, "pc-alm", false), variant(TRACKED, "pc-alm", true)];
     let studies = [
         study(lab, "identity", deep, budgets, &plain)?,
         study(lab, "relu", deep, budgets, &plain)?,

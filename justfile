@@ -21,3 +21,10 @@ bench-peers *ARGS:
 # Redraws docs/performance/peers.svg from benches/peers/measured.json.
 plot-peers:
     benches/peers/.venv/bin/python benches/peers/plot.py benches/peers/measured.json docs/performance/peers.svg
+
+# Makes the figures and claims of docs/results anew (an hour on two cores; PCALM_DATA_DIR: a folder with MNIST).
+results:
+    cargo run --release -- figure all --scale default --out runs/figures-default
+    cargo run --release -- report runs/figures-default
+    cp runs/figures-default/claims.md docs/results/
+    cp runs/figures-default/figures/*/*.svg docs/results/

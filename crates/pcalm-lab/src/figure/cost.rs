@@ -13,7 +13,9 @@ use pcalm::{
     backend::Cpu,
     minibatch::Minibatch,
     rule::{RuleSettings, build},
+    theory::Wave,
 };
+use rayon::prelude::*;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -92,11 +94,10 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     let (seeds, samples) = scale.pick((1, 16), (3, 32), (5, 64));
     // PC is given the time that diffusion takes over these depths.
     let (pc_steps, alm_steps) = (scale.pick(8, 32, 64) * depth, 8 * depth);
-    let mut curves = Vec::new();
-    for &width in &widths {
-        curves.push(curve(lab, "pc", width, depth, pc_steps, seeds, samples)?);
-    }
-    curves.push(curve(lab, "pc-alm", narrow, depth, alm_steps, seeds, samples)?);
+    let mut wanted: Vec<(&str, usize, usize)> = widths.iter().map(|&width| ("pc", width, pc_steps)).collect();
+    wanted.push(("pc-alm", narrow, alm_steps));
+    let curves = wanted.into_iter().map(|(rule, width, steps)| curve(lab, rule, width, depth, steps, seeds, samples));
+    let curves: Vec<Curve> = curves.collect::<Result<_, LabError>>()?;
     let rows: Vec<Row> = TARGETS.iter().map(|&target| row(&curves, target, depth)).collect();
     let mut product = Product { claims: claims(&rows, seeds as usize), ..Product::default() };
     product.picture("cost", picture(&curves, &rows, depth)?);
@@ -132,10 +133,13 @@ fn curve(
     seeds: u64,
     samples: usize,
 ) -> Result<Curve, LabError> {
-    let mut cosines = vec![0.0; steps + 1];
-    for seed in 0..seeds {
+    let watch = |seed: u64| {
         let case = case(lab, width, depth, seed, samples)?;
-        let wave = case.watch(&Cpu::new(), rule, &case.settings(ETA, 1.0, steps))?;
+        case.watch(&Cpu::new(), rule, &case.settings(ETA, 1.0, steps))
+    };
+    let waves: Vec<Wave> = (0..seeds).into_par_iter().map(watch).collect::<Result<_, LabError>>()?;
+    let mut cosines = vec![0.0; steps + 1];
+    for wave in &waves {
         cosines.iter_mut().zip(&wave.moments).for_each(|(sum, m)| *sum += m.agreement.cosine / seeds as f64);
     }
     Ok(Curve { rule, width, cosines })

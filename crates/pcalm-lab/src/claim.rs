@@ -19,6 +19,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, the best first.
+    pub const ALL: [Verdict; 3] = [Verdict::Confirmed, Verdict::Partly, Verdict::NotConfirmed];
+
+    /// How many of `claims` have each verdict, as `3 confirmed, 1 partly, 0 not confirmed`.
+    pub fn counts<'a>(claims: impl Iterator<Item = &'a Claim> + Clone) -> String {
+        let count = |v: Verdict| format!("{} {}", claims.clone().filter(|c| c.verdict == v).count(), v.name());
+        Self::ALL.map(count).join(", ")
+    }
+
     /// In words.
     pub fn name(self) -> &'static str {
         match self {

@@ -20,7 +20,10 @@ use pcalm_lab::{
     LabError,
     experiment::{Experiment, from_flags_and_file},
 };
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Any failure; only its message reaches the user.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -45,8 +48,12 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
 /// The experiment of the flags, over the configuration file if one is given.
 fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
     let Some(path) = &common.config else { return Ok(flags.clone()) };
-    let text = std::fs::read_to_string(path).map_err(|source| LabError::Io { path: path.clone(), source })?;
-    from_flags_and_file(flags, |id| is_explicit(matches, id), &text, path)
+    from_flags_and_file(flags, |id| is_explicit(matches, id), &read(path)?, path)
+}
+
+/// The text of a file that a user named.
+fn read(path: &Path) -> Result<String, LabError> {
+    std::fs::read_to_string(path).map_err(|source| LabError::Io { path: path.to_owned(), source })
 }
 
 /// Whether an option was given on the command line.

@@ -1,13 +1,12 @@
 //! `pcalm sweep`.
 
-use super::{Failure, interrupt_flag};
+use super::{Failure, interrupt_flag, read};
 use crate::{
     Outcome,
     args::{Power, SweepAction, SweepArgs},
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
-    LabError,
     folder::Folder,
     sweep::{Cell, Options, Progress, Store, Tally, export, grid, is_running, look, sweep},
 };
@@ -70,12 +69,8 @@ fn counts(tally: &Tally) -> serde_json::Value {
     json!({ "done": tally.done, "failed": tally.failed, "left": tally.left })
 }
 
-fn read(path: &Path) -> Result<String, LabError> {
-    std::fs::read_to_string(path).map_err(|source| LabError::Io { path: path.to_owned(), source })
-}
-
 /// The sweep in a folder.
-fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), LabError> {
+fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), Failure> {
     let store = Store::existing(dir)?;
     let path = dir.join(GRID);
     let cells = grid(&read(&path)?, &path)?;

@@ -18,9 +18,7 @@ pub fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
         println!("{}", serde_json::to_string_pretty(&claims)?);
     } else {
         claims.iter().for_each(|claim| print(claim));
-        let count = |verdict: Verdict| claims.iter().filter(|c| c.verdict == verdict).count();
-        let [confirmed, partly, not] = [Verdict::Confirmed, Verdict::Partly, Verdict::NotConfirmed].map(count);
-        println!("\n{confirmed} confirmed, {partly} partly, {not} not confirmed");
+        println!("\n{}", Verdict::counts(claims.iter().copied()));
     }
     let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
     Ok(if failed { Outcome::Unfinished } else { Outcome::Done })

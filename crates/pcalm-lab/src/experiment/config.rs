@@ -1,9 +1,9 @@
 //! Configuration files: the same names as the flags, and flags win.
 
 use super::Experiment;
-use crate::{choice::suggestion, error::LabError};
+use crate::{choice::hint, error::LabError};
 use clap::{Args, Command};
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 /// An option's name as it is written in a file (`learning-rate`) and its clap id.
 pub struct OptionName {
@@ -14,11 +14,14 @@ pub struct OptionName {
 }
 
 /// Every option of an experiment, from its one declaration.
-pub fn option_names() -> Vec<OptionName> {
-    let command = Experiment::augment_args(Command::new("pcalm"));
-    let arguments = command.get_arguments();
-    let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
-    arguments.filter_map(name).collect()
+pub fn option_names() -> &'static [OptionName] {
+    static NAMES: LazyLock<Vec<OptionName>> = LazyLock::new(|| {
+        let command = Experiment::augment_args(Command::new("pcalm"));
+        let arguments = command.get_arguments();
+        let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
+        arguments.filter_map(name).collect()
+    });
+    &NAMES
 }
 
 /// The experiment as TOML, every option written out.
@@ -74,8 +77,7 @@ pub fn merge(
     let mut table = toml::Table::try_from(flags).map_err(|e| bad(e.to_string()))?;
     for (key, value) in file {
         let Some(name) = names.iter().find(|n| n.key == key) else {
-            let hint = suggestion(&key, names.iter().map(|n| n.key.as_str()));
-            let hint = hint.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default();
+            let hint = hint(&key, names.iter().map(|n| n.key.as_str()));
             return Err(bad(format!("unknown key `{key}`{hint}")));
         };
         if !is_explicit(&name.id) {

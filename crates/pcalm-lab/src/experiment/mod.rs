@@ -12,7 +12,7 @@ pub use samples::{Samples, load_data};
 
 use clap::{Args, Parser};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::LazyLock};
 
 /// Every option of a run. Flags (`--learning-rate`) and keys of a TOML file (`learning-rate`)
 /// are the same names; flags win.
@@ -198,6 +198,8 @@ struct Bare {
 impl Default for Experiment {
     /// What the command line means when nothing is given.
     fn default() -> Self {
-        Bare::parse_from(["pcalm"]).experiment
+        // serde asks for it once per file and key.
+        static DEFAULT: LazyLock<Experiment> = LazyLock::new(|| Bare::parse_from(["pcalm"]).experiment);
+        DEFAULT.clone()
     }
 }

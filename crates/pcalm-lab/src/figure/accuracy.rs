@@ -2,6 +2,7 @@
 
 use super::{
     Figure, Lab, Product,
+    measure::{Worst, worst},
     runs::{Runs, list, seeds},
 };
 use crate::{
@@ -20,10 +21,11 @@ pub const FIGURE: Figure = Figure {
 };
 
 /// Points by which a rule may stay behind BP and count as training as well.
-const TOLERANCE: f64 = 2.0;
+pub const TOLERANCE: f64 = 2.0;
 /// Points that PC must lose from the shallowest to the deepest network.
 const FALL: f64 = 10.0;
 const SOURCE: &str = "[ALM] fig. 2";
+/// What is compared.
 pub const RULES: [&str; 3] = ["bp", "pc", "pc-alm"];
 
 fn draw(lab: &Lab) -> Result<Product, LabError> {
@@ -62,19 +64,18 @@ fn tracked_claim(runs: &Runs, tracked: &Runs) -> Option<Claim> {
     let before: Vec<(Shape, Mean)> = gaps(runs, "pc-alm").into_iter().filter(|(_, g)| g.value < -TOLERANCE).collect();
     let after: Vec<(Shape, Mean)> =
         before.iter().filter_map(|(s, _)| Some((s.clone(), mean(&s.of(tracked).gaps(&bp(s)))?))).collect();
-    let (worst, gap) = after.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
-    let within = after.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let Worst { at, gap, within } = worst(&after, TOLERANCE)?;
     let better = after.iter().zip(&before).filter(|(a, b)| a.1.value > b.1.value).count();
     let statement = "Where PC-ALM stays behind, its step size no longer fits: following λ_max closes the gap";
     let verdict = Verdict::of(within == after.len(), within > 0);
-    let claim = Claim::of_mean("accuracy.tracked", statement, "beyond [ALM]", verdict, *gap);
+    let claim = Claim::of_mean("accuracy.tracked", statement, "beyond [ALM]", verdict, gap);
     Some(
         claim
             .judged("points of PC-ALM with `--eta auto-track` over BP in the worst of those cells", "−2 or more")
             .remarked(format!(
                 "{within} of {} cells come within 2 points, {better} gain; the worst is {}",
                 after.len(),
-                worst.name()
+                at.name()
             ))
             .from_runs(tracked.keys()),
     )
@@ -166,7 +167,6 @@ pub fn finish(lab: &Lab, runs: &Runs, name: &str, product: &mut Product) -> Resu
         shapes.iter().flat_map(|shape| RULES.map(|rule| (shape.clone(), rule, shape.of(runs).of_rule(rule)))).collect();
     for (shape, rule, here) in &cells {
         let Some(accuracy) = here.accuracy() else { continue };
-        let alignments: Vec<f64> = here.all.iter().filter_map(|d| d.result.summary.alignment).collect();
         rows.push(Row {
             dataset: &shape.dataset,
             activation: &shape.activation,
@@ -177,7 +177,7 @@ pub fn finish(lab: &Lab, runs: &Runs, name: &str, product: &mut Product) -> Resu
             seeds: accuracy.count,
             accuracy: accuracy.value,
             deviation: accuracy.deviation,
-            alignment: mean(&alignments).map(|m| m.value),
+            alignment: here.outcome(|s| s.alignment).map(|m| m.value),
         });
     }
     product.table(name, &rows)?;
@@ -218,16 +218,15 @@ fn claims(runs: &Runs) -> Vec<Claim> {
 /// PC-ALM against BP, shape by shape.
 fn gap(runs: &Runs) -> Option<Claim> {
     let all = gaps(runs, "pc-alm");
-    let (worst, gap) = all.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
-    let within = all.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let Worst { at, gap, within } = worst(&all, TOLERANCE)?;
     let (alm, bp) = (runs.of_rule("pc-alm"), runs.of_rule("bp"));
     let pairs: (Vec<f64>, Vec<f64>) = shapes(runs)
         .iter()
         .flat_map(|s| s.of(&alm).accuracies().into_iter().zip(s.of(&bp).accuracies()).collect::<Vec<_>>())
         .unzip();
     let verdict = Verdict::of(within == all.len(), 2 * within >= all.len());
-    let claim = Claim::of_mean("accuracy.gap", "PC-ALM within 2 points of BP in every cell", SOURCE, verdict, *gap);
-    let remark = format!("{within} of {} cells are within 2 points; the worst is {}", all.len(), worst.name());
+    let claim = Claim::of_mean("accuracy.gap", "PC-ALM within 2 points of BP in every cell", SOURCE, verdict, gap);
+    let remark = format!("{within} of {} cells are within 2 points; the worst is {}", all.len(), at.name());
     Some(
         Claim { test: paired(&pairs.0, &pairs.1), seeds: runs.seeds(), ..claim }
             .judged("points of PC-ALM over BP in the worst cell (test: over all cells)", "−2 or more in every cell")

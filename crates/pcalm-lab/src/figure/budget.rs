@@ -16,7 +16,7 @@ use crate::{
         Axis, Chart, Ink, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
     },
-    stats::{Mean, Paired, mean, paired},
+    stats::{Mean, Paired, paired},
 };
 use serde::Serialize;
 
@@ -150,8 +150,8 @@ fn rows(study: &Study) -> Vec<Row> {
             seeds: accuracy.count,
             accuracy: accuracy.value,
             deviation: accuracy.deviation,
-            alignment: of_summary(runs, |s| s.alignment).map(|m| m.value),
-            norm_ratio: of_summary(runs, |s| s.norm_ratio).map(|m| m.value),
+            alignment: runs.outcome(|s| s.alignment).map(|m| m.value),
+            norm_ratio: runs.outcome(|s| s.norm_ratio).map(|m| m.value),
         })
     };
     let mut rows: Vec<Row> = row(title_of_rule("bp"), None, &study.bp).into_iter().collect();
@@ -159,10 +159,6 @@ fn rows(study: &Study) -> Vec<Row> {
         rows.extend(study.budgets().into_iter().filter_map(|b| row(&variant, Some(b), &study.at(&variant, b))));
     }
     rows
-}
-
-fn of_summary(runs: &Runs, part: fn(&crate::run::Summary) -> Option<f64>) -> Option<Mean> {
-    mean(&runs.all.iter().filter_map(|d| part(&d.result.summary)).collect::<Vec<_>>())
 }
 
 /// Accuracy and alignment of one network.
@@ -193,7 +189,7 @@ fn charts(study: &Study) -> [Chart; 2] {
         series,
         verticals: Vec::new(),
     };
-    let alignments = curve(|runs| of_summary(runs, |s| s.alignment));
+    let alignments = curve(|runs| runs.outcome(|s| s.alignment));
     [chart("test accuracy, %", (0.0, 100.0), accuracies), chart("cosine to BP after training", (-0.2, 1.0), alignments)]
 }
 

@@ -5,7 +5,7 @@ use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     experiment::Experiment,
-    plot::{Axis, Chart, Cloud, Ink, Series, Spread, complex_plane, line_charts},
+    plot::{Chart, Cloud, Ink, Series, complex_plane, line_charts},
     theory::Case,
 };
 use pcalm::{
@@ -119,17 +119,10 @@ fn trace_picture(rows: &[TraceRow]) -> Result<String, LabError> {
         };
         ALPHAS.into_iter().enumerate().map(one).collect::<Vec<_>>()
     };
-    let steps = rows.iter().map(|r| r.step).max().unwrap_or(1) as f64;
-    let chart = |title: &str, label: &str, series: Vec<Series>| Chart {
-        title: title.to_owned(),
-        x: Axis::new("inference step", Spread::Linear, (0.0, steps)),
-        y: Axis::around(label, Spread::Linear, series.iter().flat_map(|s| s.points.iter().map(|p| p.y))),
-        series,
-        verticals: Vec::new(),
-    };
+    let steps = rows.iter().map(|r| r.step).max().unwrap_or(1);
     let charts = [
-        chart("activity of one unit", "(z − forward)/max", series(|r| r.activity)),
-        chart("dual of the same unit", "λ/λ of BP", series(|r| r.dual)),
+        Chart::over_steps("activity of one unit", "(z − forward)/max", steps, series(|r| r.activity)),
+        Chart::over_steps("dual of the same unit", "λ/λ of BP", steps, series(|r| r.dual)),
     ];
     line_charts(&charts, 2)
 }

@@ -1,10 +1,30 @@
 //! Small measures that several figures share.
 
+use crate::stats::Mean;
+
 /// Cosine of the angle between two vectors; 0 if one has no length.
 pub fn cosine(a: &[f64], b: &[f64]) -> f64 {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let lengths = (dot(a, a) * dot(b, b)).sqrt();
     if lengths > 0.0 { dot(a, b) / lengths } else { 0.0 }
+}
+
+/// The worst of several gaps to BP.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worst<'a, T> {
+    /// Where it is.
+    pub at: &'a T,
+    /// How large it is.
+    pub gap: Mean,
+    /// How many gaps are within the tolerance.
+    pub within: usize,
+}
+
+/// The most negative of `gaps`, and how many are at least −`tolerance`; `None` without any.
+pub fn worst<T>(gaps: &[(T, Mean)], tolerance: f64) -> Option<Worst<'_, T>> {
+    let (at, gap) = gaps.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
+    let within = gaps.iter().filter(|(_, g)| g.value >= -tolerance).count();
+    Some(Worst { at, gap: *gap, within })
 }
 
 /// The first of points (x, y), in order of x, at which y reaches `level`, interpolated in log x; `None` if

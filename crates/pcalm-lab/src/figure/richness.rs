@@ -2,6 +2,8 @@
 
 use super::{
     Figure, Lab, Product,
+    accuracy::{RULES, TOLERANCE},
+    measure::{Worst, worst},
     runs::{Runs, point, seeds},
 };
 use crate::{
@@ -42,10 +44,6 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
         },
     )
 }
-
-/// Points by which a rule may stay behind BP and match it.
-const TOLERANCE: f64 = 2.0;
-const RULES: [&str; 3] = ["bp", "pc", "pc-alm"];
 
 /// One option varied, all else equal.
 pub struct Walk<'a> {
@@ -98,7 +96,6 @@ pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
                     runs.of_rule(rule).only(|d| (walk.at)(&d.experiment) == at && d.experiment.dataset == *dataset);
                 let Some(accuracy) = here.accuracy() else { continue };
                 points.push(point(at, accuracy));
-                let etas: Vec<f64> = here.all.iter().map(|d| d.result.summary.eta).collect();
                 rows.push(Row {
                     dataset,
                     at,
@@ -106,7 +103,7 @@ pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
                     seeds: accuracy.count,
                     accuracy: accuracy.value,
                     deviation: accuracy.deviation,
-                    eta: mean(&etas).map_or(f64::NAN, |m| m.value),
+                    eta: here.outcome(|s| Some(s.eta)).map_or(f64::NAN, |m| m.value),
                 });
             }
             series.push(Series { name: title_of_rule(rule).to_owned(), look: of_rule(rule), ink: Ink::Both, points });
@@ -133,12 +130,11 @@ fn claim(runs: &Runs, walk: &Walk) -> Option<Claim> {
     };
     let places = runs.values(|d| (walk.at)(&d.experiment));
     let all: Vec<_> = places.iter().filter_map(|&at| gaps(at, &alm).map(|g| (at, g))).collect();
-    let (at, gap) = all.iter().min_by(|a, b| a.1.value.total_cmp(&b.1.value))?;
-    let within = all.iter().filter(|(_, g)| g.value >= -TOLERANCE).count();
+    let Worst { at, gap, within } = worst(&all, TOLERANCE)?;
     let verdict = Verdict::of(within == all.len(), 2 * within >= all.len());
     let behind = places.iter().filter_map(|&at| gaps(at, &pc)).map(|g| g.value).fold(f64::INFINITY, f64::min);
     let id = format!("{}.match", walk.name);
-    let claim = Claim::of_mean(&id, walk.statement, walk.source, verdict, *gap);
+    let claim = Claim::of_mean(&id, walk.statement, walk.source, verdict, gap);
     Some(
         Claim { test: paired(&alm.accuracies(), &bp.accuracies()), seeds: runs.seeds(), ..claim }
             .judged("points of PC-ALM over BP at the worst place (test: over all places)", "−2 or more everywhere")

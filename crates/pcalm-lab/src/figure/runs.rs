@@ -3,6 +3,7 @@
 use crate::{
     experiment::Experiment,
     plot::Point,
+    run::Summary,
     stats::{Mean, mean},
     sweep::{Finished, Key, Rows},
 };
@@ -66,6 +67,11 @@ impl Runs {
         values
     }
 
+    /// The mean of a number of the outcome over the runs that have it.
+    pub fn outcome(&self, part: fn(&Summary) -> Option<f64>) -> Option<Mean> {
+        mean(&self.all.iter().filter_map(|d| part(&d.result.summary)).collect::<Vec<_>>())
+    }
+
     /// Test accuracies in percent.
     pub fn accuracies(&self) -> Vec<f64> {
         self.all.iter().map(Done::accuracy).collect()
@@ -118,7 +124,7 @@ pub mod tests {
     use super::*;
     use crate::{
         provenance::provenance,
-        run::{Cost, End, Summary},
+        run::{Cost, End},
         sweep::key,
     };
 
@@ -145,8 +151,14 @@ pub mod tests {
             stability: None,
             learning_rate: 0.001,
         };
-        let result =
-            Finished { summary, cost: Cost::default(), epochs: Vec::new(), last: None, provenance: provenance() };
+        let result = Finished {
+            experiment: experiment.clone(),
+            summary,
+            cost: Cost::default(),
+            epochs: Vec::new(),
+            last: None,
+            provenance: provenance(),
+        };
         Done { key: key(&experiment).unwrap(), variant: String::new(), experiment, result }
     }
 

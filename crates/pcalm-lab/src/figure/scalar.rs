@@ -149,13 +149,6 @@ fn picture(rows: &[Row], goal: &Goal) -> Result<String, LabError> {
         let bp = Series::plain("BP", 0, Ink::Line, [(0.0, level), (STEPS as f64, level)]);
         vec![bp, line("PC", 1, "pc"), line("PC-ALM", 2, "pc-alm")]
     };
-    let chart = |title: &str, label: &str, series: Vec<Series>| Chart {
-        title: title.to_owned(),
-        x: Axis::new("inference step", Spread::Linear, (0.0, STEPS as f64)),
-        y: Axis::around(label, Spread::Linear, series.iter().flat_map(|s| s.points.iter().map(|p| p.y))),
-        series,
-        verticals: Vec::new(),
-    };
     let trace = |name, look, rule| Series::plain(name, look, Ink::Both, of(rule).map(|r| (r.update_1, r.update_2)));
     let bp = Series::plain("BP", 0, Ink::Both, [(0.0, 0.0), (goal.update[0], goal.update[1])]);
     let updates = vec![bp, trace("PC", 1, "pc"), trace("PC-ALM", 2, "pc-alm")];
@@ -170,8 +163,8 @@ fn picture(rows: &[Row], goal: &Goal) -> Result<String, LabError> {
         verticals: Vec::new(),
     };
     let charts = [
-        chart("dual", "λ", over_steps(|r| r.dual, goal.dual)),
-        chart("activity", "z", over_steps(|r| r.activity, goal.forward)),
+        Chart::over_steps("dual", "λ", STEPS, over_steps(|r| r.dual, goal.dual)),
+        Chart::over_steps("activity", "z", STEPS, over_steps(|r| r.activity, goal.forward)),
         plane,
     ];
     line_charts(&charts, 3)

@@ -1,6 +1,6 @@
 //! Test accuracy over training.
 
-use super::{COLOURS, legend, picture};
+use super::{legend, picture, style::LOOKS};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -41,7 +41,8 @@ fn draw(curves: &[Curve], svg: &mut String) -> Result<(), Box<dyn std::error::Er
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 17))
         .draw()?;
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for (curve, look) in curves.iter().zip(LOOKS.iter().cycle()) {
+        let colour = look.colour;
         let upper = curve.points.iter().map(|&(x, mean, sd)| (x, (mean + sd).min(1.0)));
         let lower = curve.points.iter().rev().map(|&(x, mean, sd)| (x, (mean - sd).max(0.0)));
         let band: Vec<(f64, f64)> = upper.chain(lower).collect();

@@ -1,7 +1,7 @@
 //! Charts of lines and marks with bands, side by side, under one legend.
 
 use super::{
-    axis::{Axis, Places},
+    axis::{Axis, Places, Spread},
     picture,
     style::{FONT, LOOKS, Look, Mark},
 };
@@ -64,6 +64,19 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Dotted lines at these x.
     pub verticals: Vec<f64>,
+}
+
+impl Chart {
+    /// Of values over inference steps, as high as they need.
+    pub fn over_steps(title: &str, label: &str, steps: usize, series: Vec<Series>) -> Self {
+        Chart {
+            title: title.to_owned(),
+            x: Axis::new("inference step", Spread::Linear, (0.0, steps as f64)),
+            y: Axis::around(label, Spread::Linear, series.iter().flat_map(|s| s.points.iter().map(|p| p.y))),
+            series,
+            verticals: Vec::new(),
+        }
+    }
 }
 
 /// Size of a panel, of a line of the legend, of its strokes and of the room beside it, in pixels.

@@ -21,12 +21,8 @@ use crate::error::LabError;
 use plotters::prelude::SeriesLabelPosition;
 use plotters::{
     coord::types::RangedCoordf64,
-    prelude::{BLACK, Cartesian2d, ChartContext, Color, DrawingAreaErrorKind, RGBColor, SVGBackend, WHITE},
+    prelude::{BLACK, Cartesian2d, ChartContext, Color, DrawingAreaErrorKind, SVGBackend, WHITE},
 };
-
-/// Colours that colour-blind readers tell apart (Okabe & Ito 2008), darkest first so that they
-/// also differ in grey.
-const COLOURS: [RGBColor; 4] = [RGBColor(0, 0, 0), RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 
 fn picture(draw: impl FnOnce(&mut String) -> Result<(), Box<dyn std::error::Error>>) -> Result<String, LabError> {
     let mut svg = String::new();

@@ -1,6 +1,6 @@
 //! Eigenvalues in the complex plane.
 
-use super::{COLOURS, legend, picture};
+use super::{legend, picture, style::LOOKS};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -46,9 +46,9 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
         chart.draw_series(DashedLineSeries::new(circle(r), 4, 4, BLACK.mix(0.5).into()))?;
     }
     // The first ones larger, so that those drawn over them leave a rim.
-    for ((cloud, colour), size) in clouds.iter().zip(COLOURS[1..].iter().cycle()).zip([4, 2].into_iter().cycle()) {
+    for ((cloud, look), size) in clouds.iter().zip(LOOKS[1..].iter().cycle()).zip([4, 2].into_iter().cycle()) {
+        let colour = look.colour;
         let dots = cloud.points.iter().map(move |&at| Circle::new(at, size, colour.filled()));
-        let colour = *colour;
         chart
             .draw_series(dots)?
             .label(cloud.name.clone())

@@ -5,9 +5,8 @@ mod page;
 use crate::{
     claim::Claim,
     error::LabError,
-    experiment::{Experiment, from_toml},
     figure::{Record, place, read_records},
-    folder::{Folder, names},
+    folder::Folder,
     sweep::{Finished, Key, Store},
 };
 use std::{fmt::Write, path::Path};
@@ -22,9 +21,7 @@ pub const CLAIMS: &str = "claims.md";
 pub struct Run {
     /// What it is stored under.
     pub key: Key,
-    /// Its configuration.
-    pub experiment: Experiment,
-    /// Its results.
+    /// Its configuration and results.
     pub result: Finished,
 }
 
@@ -69,12 +66,7 @@ impl Report {
         let mut keys: Vec<Key> = records.iter().flat_map(|r| r.runs.clone()).collect();
         keys.sort();
         keys.dedup();
-        let run = |key: Key| {
-            let result = store.finished(&key)?;
-            let path = store.cell(&key).join(names::CONFIG);
-            let text = std::fs::read_to_string(&path).map_err(|e| LabError::io(&path, e))?;
-            Ok(Run { experiment: from_toml(&text, &path)?, key, result })
-        };
+        let run = |key: Key| Ok(Run { result: store.finished(&key)?, key });
         let runs = keys.into_iter().map(run).collect::<Result<_, LabError>>()?;
         Ok(Report { records, pictures, tables, runs })
     }
@@ -90,7 +82,7 @@ impl Report {
     }
 
     /// Every claim, in the order of the figures.
-    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> + Clone {
         self.records.iter().flat_map(|r| &r.claims)
     }
 

@@ -1,7 +1,11 @@
 //! The page: HTML with everything in it, so that it works from a file without a network.
 
 use super::{Grid, Report, Run, interval, number, seeds, test};
-use crate::{claim::Claim, figure::Record, sweep::Key};
+use crate::{
+    claim::{Claim, Verdict},
+    figure::Record,
+    sweep::Key,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("page.css");
@@ -55,12 +59,10 @@ fn summary(report: &Report) -> Markup {
     scales.dedup();
     let mut datasets: Vec<&String> = report.records.iter().flat_map(|r| &r.datasets).collect();
     datasets.dedup();
-    let counts = ["confirmed", "partly", "not confirmed"]
-        .map(|name| (name, report.claims().filter(|c| c.verdict.name() == name).count()));
     html! {
         dl {
             dt { "Claims" }
-            dd { @for (i, (name, count)) in counts.iter().enumerate() { @if i > 0 { ", " } (count) " " (name) } }
+            dd { (Verdict::counts(report.claims())) }
             dt { "Scale" } dd { (scales.join(", ")) }
             dt { "Data" } dd { @for (i, name) in datasets.iter().enumerate() { @if i > 0 { ", " } (name) } }
             dt { "Runs" }
@@ -200,7 +202,7 @@ fn runs(runs: &[Run]) -> Markup {
 }
 
 fn run_row(run: &Run) -> Markup {
-    let (e, s) = (&run.experiment, &run.result.summary);
+    let (e, s) = (&run.result.experiment, &run.result.summary);
     let on_path = e.parametrization == "path";
     let seconds = run.result.cost.training + run.result.cost.evaluation;
     html! {

@@ -2,7 +2,7 @@
 
 use super::key::{Key, key};
 use crate::{
-    choice::suggestion,
+    choice::hint,
     error::LabError,
     experiment::{Experiment, merge, option_names, table},
 };
@@ -90,8 +90,7 @@ impl<'a> Grid<'a> {
         if known.iter().any(|n| n.key == name) {
             return Ok(());
         }
-        let hint = suggestion(name, known.iter().map(|n| n.key.as_str()));
-        let hint = hint.map(|s| format!("; did you mean `{s}`?")).unwrap_or_default();
+        let hint = hint(name, known.iter().map(|n| n.key.as_str()));
         Err(self.bad(format!("no option is called `{name}`{hint}")))
     }
 

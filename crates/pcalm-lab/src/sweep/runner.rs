@@ -139,13 +139,17 @@ impl Tally {
     pub fn count<'a>(store: &Store, cells: impl IntoIterator<Item = &'a Cell>) -> Result<Self, LabError> {
         let mut tally = Tally::default();
         for cell in cells {
-            match store.progress(&cell.key)? {
-                Progress::Finished => tally.done += 1,
-                Progress::Failed(_) => tally.failed += 1,
-                Progress::Open => tally.left += 1,
-            }
+            tally.add(&store.progress(&cell.key)?);
         }
         Ok(tally)
+    }
+
+    fn add(&mut self, progress: &Progress) {
+        match progress {
+            Progress::Finished => self.done += 1,
+            Progress::Failed(_) => self.failed += 1,
+            Progress::Open => self.left += 1,
+        }
     }
 }
 
@@ -175,11 +179,13 @@ pub fn sweep(
     news: &(dyn Fn(News) + Sync),
 ) -> Result<Tally, LabError> {
     let mine: Vec<&Cell> = cells.iter().enumerate().filter(|(at, _)| options.shard.has(*at)).map(|(_, c)| c).collect();
-    let tally = Tally::count(store, mine.iter().copied())?;
+    let mut tally = Tally::default();
     let samples = Samples::default();
     let mut open: Vec<(&Cell, f64)> = Vec::new();
     for cell in &mine {
-        if store.progress(&cell.key)? == Progress::Open {
+        let progress = store.progress(&cell.key)?;
+        tally.add(&progress);
+        if progress == Progress::Open {
             // A data set that cannot be loaded is the cell's failure, when its turn comes.
             open.push((cell, samples.of(&cell.experiment).map_or(0.0, |data| work(cell, &data))));
         }

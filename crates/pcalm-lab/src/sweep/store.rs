@@ -11,7 +11,7 @@
 use super::key::Key;
 use crate::{
     error::LabError,
-    experiment::from_toml,
+    experiment::{Experiment, from_toml},
     folder::{Folder, names},
     provenance::Provenance,
     record::{EpochRow, MetricRow, json, read_csv},
@@ -50,6 +50,8 @@ pub struct Failure {
 /// The results of a finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
+    /// The configuration it recorded.
+    pub experiment: Experiment,
     /// The outcome.
     pub summary: Summary,
     /// Wall times and memory.
@@ -149,6 +151,7 @@ impl Store {
         }
         let metrics: Vec<MetricRow> = read_csv(&folder.file(names::METRICS)).map_err(|e| damaged(e, &cure))?;
         Ok(Finished {
+            experiment: recorded,
             summary: read_json(&folder.file(names::SUMMARY), &cure)?,
             cost: read_json(&folder.file(names::COST), &cure)?,
             epochs: read_csv(&folder.file(names::EPOCHS)).map_err(|e| damaged(e, &cure))?,

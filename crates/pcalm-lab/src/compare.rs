@@ -5,7 +5,7 @@ use crate::{
     error::LabError,
     experiment::Experiment,
     folder::{Folder, names},
-    plot::{Curve, accuracy_plot},
+    plot::{Axis, Chart, Ink, Point, Series, Spread, line_chart},
     record::{EpochRow, csv, json},
     run::{Cost, End, News, Summary, run},
     stats::mean,
@@ -125,17 +125,29 @@ fn row(rule: &str, runs: &[&Finished]) -> Row {
 pub fn write(folder: &Folder, rows: &[Row], finished: &[Finished]) -> Result<(), LabError> {
     folder.write(names::COMPARISON_CSV, &csv(rows, folder.path())?)?;
     folder.write(names::COMPARISON_JSON, &json(&rows, folder.path())?)?;
-    let curves: Vec<Curve> = rows.iter().map(|row| curve(&row.rule, finished)).collect();
-    folder.write(names::PICTURE, accuracy_plot(&curves)?.as_bytes())
+    folder.write(names::PICTURE, line_chart(&chart(rows, finished))?.as_bytes())
 }
 
-/// Test accuracy over epochs: mean, and mean ± sd over the seeds.
-fn curve(rule: &str, finished: &[Finished]) -> Curve {
+/// Test accuracy over epochs, one series per rule.
+fn chart(rows: &[Row], finished: &[Finished]) -> Chart {
+    let series: Vec<Series> = rows.iter().enumerate().map(|(i, row)| curve(&row.rule, i, finished)).collect();
+    let last = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(1.0, f64::max);
+    Chart {
+        title: String::new(),
+        x: Axis::new("epoch", Spread::Linear, (0.0, last)),
+        y: Axis::new("test accuracy, %", Spread::Linear, (0.0, 100.0)),
+        series,
+        verticals: Vec::new(),
+    }
+}
+
+/// Mean, and mean ± sd over the seeds, in percent.
+fn curve(rule: &str, look: usize, finished: &[Finished]) -> Series {
     let runs: Vec<&Finished> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
     let epochs = runs.iter().map(|f| f.epochs.len()).min().unwrap_or(0);
     let points = (0..epochs).filter_map(|i| {
-        let values: Vec<f64> = runs.iter().map(|f| f.epochs[i].test_accuracy).collect();
-        mean(&values).map(|m| (runs[0].epochs[i].epoch as f64, m.value, m.deviation))
+        let values: Vec<f64> = runs.iter().map(|f| 100.0 * f.epochs[i].test_accuracy).collect();
+        mean(&values).map(|m| Point::of_mean(runs[0].epochs[i].epoch as f64, m))
     });
-    Curve { name: rule.to_owned(), points: points.collect() }
+    Series { name: rule.to_owned(), look, ink: Ink::Line, points: points.collect() }
 }

@@ -6,14 +6,14 @@
 
 use super::{
     Figure, Lab, Product,
-    runs::{Runs, point, seeds},
+    runs::{Runs, seeds},
 };
 use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     experiment::{Budget, Experiment},
     plot::{
-        Axis, Chart, Ink, Series, Spread, line_charts,
+        Axis, Chart, Ink, Point, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
     },
     stats::{Mean, Paired, paired},
@@ -170,7 +170,10 @@ fn charts(study: &Study) -> [Chart; 2] {
             Series {
                 // Where η follows λ_max it is another series of the same rule.
                 look: if variant == TRACKED { 4 } else { look },
-                points: budgets.iter().filter_map(|&b| of(&study.at(&variant, b)).map(|m| point(b, m))).collect(),
+                points: budgets
+                    .iter()
+                    .filter_map(|&b| of(&study.at(&variant, b)).map(|m| Point::of_mean(b, m)))
+                    .collect(),
                 name: variant,
                 ink: Ink::Both,
             }
@@ -179,7 +182,7 @@ fn charts(study: &Study) -> [Chart; 2] {
     };
     let mut accuracies = curve(Runs::accuracy);
     if let Some(level) = study.bp.accuracy() {
-        let points = budgets.iter().map(|&b| point(b, level)).collect();
+        let points = budgets.iter().map(|&b| Point::of_mean(b, level)).collect();
         accuracies.push(Series { name: title_of_rule("bp").to_owned(), look: 0, ink: Ink::Line, points });
     }
     let chart = |label: &str, range: (f64, f64), series: Vec<Series>| Chart {

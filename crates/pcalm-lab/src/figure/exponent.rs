@@ -4,13 +4,13 @@ use super::{
     Figure, Lab, Product,
     budget::relative_budget,
     measure::first_reaching,
-    runs::{Runs, list, point, seeds},
+    runs::{Runs, list, seeds},
 };
 use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     plot::{
-        Axis, Chart, Ink, Series, Spread, line_charts,
+        Axis, Chart, Ink, Point, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
     },
     stats::{Mean, line, mean, paired},
@@ -159,7 +159,7 @@ fn picture(found: &[First], depths: &[usize]) -> Result<String, LabError> {
             let here = found.iter().filter(|f| f.rule == rule && f.depth == depth);
             // A mean over some of the seeds would be one over the lucky ones.
             let budgets: Option<Vec<f64>> = here.map(|f| f.budget).collect();
-            Some(point(depth as f64, mean(&budgets?)?))
+            Some(Point::of_mean(depth as f64, mean(&budgets?)?))
         };
         let points = depths.iter().filter_map(at).collect();
         Series { name: title_of_rule(rule).to_owned(), look: of_rule(rule), ink: Ink::Both, points }

@@ -4,14 +4,14 @@ use super::{
     Figure, Lab, Product,
     accuracy::{RULES, TOLERANCE},
     measure::{Worst, worst},
-    runs::{Runs, point, seeds},
+    runs::{Runs, seeds},
 };
 use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     experiment::Experiment,
     plot::{
-        Axis, Chart, Ink, Series, Spread, line_charts,
+        Axis, Chart, Ink, Point, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
     },
     stats::{mean, paired},
@@ -95,7 +95,7 @@ pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
                 let here =
                     runs.of_rule(rule).only(|d| (walk.at)(&d.experiment) == at && d.experiment.dataset == *dataset);
                 let Some(accuracy) = here.accuracy() else { continue };
-                points.push(point(at, accuracy));
+                points.push(Point::of_mean(at, accuracy));
                 rows.push(Row {
                     dataset,
                     at,

@@ -2,10 +2,9 @@
 
 use crate::{
     experiment::Experiment,
-    plot::Point,
     run::Summary,
     stats::{Mean, mean},
-    sweep::{Finished, Key, Rows},
+    sweep::{Key, Rows},
 };
 
 /// A finished run.
@@ -17,8 +16,8 @@ pub struct Done {
     pub variant: String,
     /// Its configuration.
     pub experiment: Experiment,
-    /// Its results.
-    pub result: Finished,
+    /// Its outcome.
+    pub summary: Summary,
 }
 
 /// Finished runs in the order of their grid.
@@ -31,7 +30,7 @@ pub struct Runs {
 impl Done {
     /// Test accuracy at the end, in percent; chance for a run that diverged.
     pub fn accuracy(&self) -> f64 {
-        100.0 * self.result.summary.test_accuracy.unwrap_or(0.0)
+        100.0 * self.summary.test_accuracy.unwrap_or(0.0)
     }
 }
 
@@ -39,9 +38,9 @@ impl Runs {
     /// The finished ones of a grid's cells.
     pub fn new(rows: Rows) -> Self {
         let done = rows.into_iter().filter_map(|row| {
-            let (cell, result) = (row.cell, row.finished?);
+            let (cell, summary) = (row.cell, row.finished?.summary);
             let (key, variant, experiment) = (cell.key.clone(), cell.variant.clone(), cell.experiment.clone());
-            Some(Done { key, variant, experiment, result })
+            Some(Done { key, variant, experiment, summary })
         });
         Runs { all: done.collect() }
     }
@@ -69,7 +68,7 @@ impl Runs {
 
     /// The mean of a number of the outcome over the runs that have it.
     pub fn outcome(&self, part: fn(&Summary) -> Option<f64>) -> Option<Mean> {
-        mean(&self.all.iter().filter_map(|d| part(&d.result.summary)).collect::<Vec<_>>())
+        mean(&self.all.iter().filter_map(|d| part(&d.summary)).collect::<Vec<_>>())
     }
 
     /// Test accuracies in percent.
@@ -103,12 +102,6 @@ impl Runs {
     }
 }
 
-/// A point with a band of one standard deviation.
-pub fn point(x: f64, mean: Mean) -> Point {
-    let band = (mean.count > 1).then_some([mean.value - mean.deviation, mean.value + mean.deviation]);
-    Point { x, y: mean.value, band }
-}
-
 /// A TOML list.
 pub fn list<T: std::fmt::Display>(values: &[T]) -> String {
     format!("[{}]", values.iter().map(T::to_string).collect::<Vec<_>>().join(", "))
@@ -122,11 +115,7 @@ pub fn seeds(count: u64) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::{
-        provenance::provenance,
-        run::{Cost, End},
-        sweep::key,
-    };
+    use crate::{run::End, sweep::key};
 
     /// A run as if it had this accuracy in percent.
     pub fn made_up(experiment: Experiment, accuracy: f64) -> Done {
@@ -151,15 +140,7 @@ pub mod tests {
             stability: None,
             learning_rate: 0.001,
         };
-        let result = Finished {
-            experiment: experiment.clone(),
-            summary,
-            cost: Cost::default(),
-            epochs: Vec::new(),
-            last: None,
-            provenance: provenance(),
-        };
-        Done { key: key(&experiment).unwrap(), variant: String::new(), experiment, result }
+        Done { key: key(&experiment).unwrap(), variant: String::new(), experiment, summary }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Heat maps side by side.
 
-use super::picture;
+use super::{picture, style::FONT};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -40,7 +40,7 @@ fn draw(
     let parts = maps.split_evenly((1, panels.len()));
     for (panel, part) in panels.iter().zip(&parts) {
         let mut chart = ChartBuilder::on(part)
-            .caption(&panel.title, ("sans-serif", 16))
+            .caption(&panel.title, (FONT, 16))
             .margin(8)
             .x_label_area_size(40)
             .y_label_area_size(50)
@@ -70,8 +70,8 @@ fn draw(
             .y_labels(6)
             .x_label_formatter(&|v| format!("{v}"))
             .y_label_formatter(&|v| format!("{v}"))
-            .label_style(("sans-serif", 13))
-            .axis_desc_style(("sans-serif", 15))
+            .label_style((FONT, 13))
+            .axis_desc_style((FONT, 15))
             .draw()?;
     }
     let mut bar = ChartBuilder::on(&scale)
@@ -84,7 +84,7 @@ fn draw(
         let at = |k: u8| top * f64::from(k) / f64::from(SHADES);
         Rectangle::new([(0.0, at(k)), (1.0, at(k + 1))], colour(Some(k)).filled())
     }))?;
-    bar.configure_mesh().disable_mesh().disable_x_axis().y_labels(6).label_style(("sans-serif", 13)).draw()?;
+    bar.configure_mesh().disable_mesh().disable_x_axis().y_labels(6).label_style((FONT, 13)).draw()?;
     area.present()?;
     Ok(())
 }

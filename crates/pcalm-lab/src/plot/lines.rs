@@ -5,7 +5,7 @@ use super::{
     picture,
     style::{FONT, LOOKS, Look, Mark},
 };
-use crate::error::LabError;
+use crate::{error::LabError, stats::Mean};
 use plotters::prelude::*;
 
 /// A point with the band around it.
@@ -17,6 +17,14 @@ pub struct Point {
     pub y: f64,
     /// Lower and upper end of the band.
     pub band: Option<[f64; 2]>,
+}
+
+impl Point {
+    /// A mean with a band of one standard deviation.
+    pub fn of_mean(x: f64, mean: Mean) -> Self {
+        let band = (mean.count > 1).then_some([mean.value - mean.deviation, mean.value + mean.deviation]);
+        Point { x, y: mean.value, band }
+    }
 }
 
 /// What is drawn of a series.
@@ -79,8 +87,10 @@ impl Chart {
     }
 }
 
-/// Size of a panel, of a line of the legend, of its strokes and of the room beside it, in pixels.
+/// Size of a panel among others, of one that stands alone, of a line of the legend, of its strokes and of the
+/// room beside it, in pixels.
 const PANEL: (u32, u32) = (340, 290);
+const ALONE: (u32, u32) = (640, 400);
 const LEGEND: u32 = 24;
 const SAMPLE: i32 = 28;
 const MARGIN: i32 = 52;
@@ -90,19 +100,27 @@ const MARGIN: i32 = 52;
 /// # Errors
 /// If the picture cannot be drawn.
 pub fn line_charts(charts: &[Chart], columns: usize) -> Result<String, LabError> {
-    picture(|svg| draw(charts, columns.clamp(1, charts.len().max(1)), svg))
+    picture(|svg| draw(charts, columns.clamp(1, charts.len().max(1)), PANEL, svg))
+}
+
+/// One chart, larger than a panel.
+///
+/// # Errors
+/// If the picture cannot be drawn.
+pub fn line_chart(chart: &Chart) -> Result<String, LabError> {
+    picture(|svg| draw(std::slice::from_ref(chart), 1, ALONE, svg))
 }
 
 type Failed = Box<dyn std::error::Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Context<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Places, Places>>;
 
-fn draw(charts: &[Chart], columns: usize, svg: &mut String) -> Result<(), Failed> {
+fn draw(charts: &[Chart], columns: usize, size: (u32, u32), svg: &mut String) -> Result<(), Failed> {
     let rows = charts.len().div_ceil(columns).max(1);
-    let width = PANEL.0 * columns as u32;
+    let width = size.0 * columns as u32;
     let entries = entries(charts, width as i32);
     let above = LEGEND * entries.last().map_or(1, |e| e.line + 1);
-    let area = SVGBackend::with_string(svg, (width, above + PANEL.1 * rows as u32)).into_drawing_area();
+    let area = SVGBackend::with_string(svg, (width, above + size.1 * rows as u32)).into_drawing_area();
     area.fill(&WHITE)?;
     let (top, below) = area.split_vertically(above);
     for entry in &entries {

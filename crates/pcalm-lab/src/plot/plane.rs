@@ -1,6 +1,9 @@
 //! Eigenvalues in the complex plane.
 
-use super::{legend, picture, style::LOOKS};
+use super::{
+    picture,
+    style::{FONT, LOOKS},
+};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -36,8 +39,8 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
         .max_light_lines(0)
         .x_desc("Re θ")
         .y_desc("Im θ")
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 17))
+        .label_style((FONT, 15))
+        .axis_desc_style((FONT, 17))
         .draw()?;
     let circle =
         |r: f64| (0..=180).map(move |i| f64::from(i).to_radians() * 2.0).map(move |a| (r * a.cos(), r * a.sin()));
@@ -54,7 +57,13 @@ fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn
             .label(cloud.name.clone())
             .legend(move |(x, y)| Circle::new((x + 10, y), 4, colour.filled()));
     }
-    legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.9))
+        .border_style(BLACK.mix(0.3))
+        .label_font((FONT, 15))
+        .draw()?;
     area.present()?;
     Ok(())
 }

@@ -22,7 +22,7 @@ bench-peers *ARGS:
 plot-peers:
     benches/peers/.venv/bin/python benches/peers/plot.py benches/peers/measured.json docs/performance/peers.svg
 
-# Makes the figures and claims of docs/results anew (an hour on two cores; PCALM_DATA_DIR: a folder with MNIST).
+# Makes the figures and claims of docs/results anew (51 minutes on two cores; PCALM_DATA_DIR: a folder with MNIST).
 results:
     cargo run --release -- figure all --scale default --out runs/figures-default
     cargo run --release -- report runs/figures-default

@@ -135,7 +135,7 @@ fn chart(rows: &[Row], finished: &[Finished]) -> Chart {
     Chart {
         title: String::new(),
         x: Axis::new("epoch", Spread::Linear, (0.0, last)),
-        y: Axis::new("test accuracy, %", Spread::Linear, (0.0, 100.0)),
+        y: Axis::accuracy(),
         series,
         verticals: Vec::new(),
     }

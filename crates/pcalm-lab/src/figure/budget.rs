@@ -6,7 +6,7 @@
 
 use super::{
     Figure, Lab, Product,
-    runs::{Runs, seeds},
+    runs::{Runs, network, seeds},
 };
 use crate::{
     claim::{Claim, Verdict},
@@ -30,7 +30,7 @@ pub const FIGURE: Figure = Figure {
 const SOURCE: &str = "a public study of PC-ALM's budget";
 /// Points between budgets that are no luck.
 const LOSS: f64 = 1.0;
-/// The series: name, rule, and whether η follows λ_max.
+/// Names of the series of PC-ALM: η fixed at the start, and not.
 const FIXED: &str = "PC-ALM";
 const TRACKED: &str = "PC-ALM, η follows λ_max";
 
@@ -50,13 +50,12 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     );
     let shorter = scale.pick(r#"["1L", "8L"]"#, r#"["0.5L", "1L", "2L", "3L", "4L", "6L", "8L"]"#, budgets);
     let (deep, wide) = scale.pick(((16, 16), (64, 8)), ((32, 32), (128, 8)), ((32, 32), (128, 8)));
-    let plain =
-        [variant("PC", "pc", false), variant("PC, Nesterov", "pc-nesterov", false), variant(FIXED, "pc-alm", false)];
-    let traced = [variant(FIXED, "pc-alm", false), variant(TRACKED, "pc-alm", true)];
+    let plain = ["pc", "pc-nesterov", "pc-alm"].map(|rule| variant(title_of_rule(rule), rule, ""));
+    let both = [variant(FIXED, "pc-alm", ""), variant(TRACKED, "pc-alm", "eta = \"auto-track\"\n")];
     let studies = [
         study(lab, "identity", deep, budgets, &plain)?,
         study(lab, "relu", deep, budgets, &plain)?,
-        study(lab, "relu", wide, shorter, &traced)?,
+        study(lab, "relu", wide, shorter, &both)?,
     ];
     let keys = studies.iter().flat_map(|s| [s.runs.keys(), s.bp.keys()].concat());
     let mut product = Product { runs: keys.collect(), claims: claims(&studies), ..Product::default() };
@@ -66,9 +65,8 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     Ok(product)
 }
 
-fn variant(name: &str, rule: &str, tracked: bool) -> String {
-    let eta = if tracked { "eta = \"auto-track\"\n" } else { "" };
-    format!("[[variants]]\nname = {name:?}\nrule = {rule:?}\n{eta}")
+fn variant(name: &str, rule: &str, options: &str) -> String {
+    format!("[[variants]]\nname = {name:?}\nrule = {rule:?}\n{options}")
 }
 
 fn study(
@@ -80,7 +78,7 @@ fn study(
 ) -> Result<Study, LabError> {
     let dataset = &lab.datasets()[0];
     let seeds = seeds(lab.scale().pick(2, 3, 5));
-    let options = format!("dataset = {dataset:?}\nactivation = {activation:?}\nwidth = {width}\ndepth = {depth}\n");
+    let options = network(dataset, activation, width, depth);
     let axes = format!("[axes]\nbudget = {budgets}\nseed = {seeds}\n");
     let title = format!("{activation}, N = {width}, L = {depth}");
     let runs = lab.runs(&options, &format!("{axes}{}", variants.concat()))?;
@@ -185,15 +183,16 @@ fn charts(study: &Study) -> [Chart; 2] {
         let points = budgets.iter().map(|&b| Point::of_mean(b, level)).collect();
         accuracies.push(Series { name: title_of_rule("bp").to_owned(), look: 0, ink: Ink::Line, points });
     }
-    let chart = |label: &str, range: (f64, f64), series: Vec<Series>| Chart {
+    let chart = |y: Axis, series: Vec<Series>| Chart {
         title: study.title.clone(),
         x: Axis::around("inference steps T/L", Spread::Log2, budgets.iter().copied()),
-        y: Axis::new(label, Spread::Linear, range),
+        y,
         series,
         verticals: Vec::new(),
     };
     let alignments = curve(|runs| runs.outcome(|s| s.alignment));
-    [chart("test accuracy, %", (0.0, 100.0), accuracies), chart("cosine to BP after training", (-0.2, 1.0), alignments)]
+    let cosine = Axis::new("cosine to BP after training", Spread::Linear, (-0.2, 1.0));
+    [chart(Axis::accuracy(), accuracies), chart(cosine, alignments)]
 }
 
 fn claims([linear, deep, wide]: &[Study; 3]) -> Vec<Claim> {

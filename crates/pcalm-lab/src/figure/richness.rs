@@ -111,7 +111,7 @@ pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
         charts.push(Chart {
             title: dataset.clone(),
             x: Axis::around(walk.label, walk.spread, places.iter().copied()),
-            y: Axis::new("test accuracy, %", Spread::Linear, (0.0, 100.0)),
+            y: Axis::accuracy(),
             series,
             verticals: Vec::new(),
         });

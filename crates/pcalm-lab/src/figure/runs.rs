@@ -102,6 +102,11 @@ impl Runs {
     }
 }
 
+/// The options of a network and its data, as TOML.
+pub fn network(dataset: &str, activation: &str, width: usize, depth: usize) -> String {
+    format!("dataset = {dataset:?}\nactivation = {activation:?}\nwidth = {width}\ndepth = {depth}\n")
+}
+
 /// A TOML list.
 pub fn list<T: std::fmt::Display>(values: &[T]) -> String {
     format!("[{}]", values.iter().map(T::to_string).collect::<Vec<_>>().join(", "))

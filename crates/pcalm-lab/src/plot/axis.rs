@@ -36,6 +36,11 @@ impl Axis {
         Axis { label: label.to_owned(), spread, range }
     }
 
+    /// Test accuracy, all of it.
+    pub fn accuracy() -> Self {
+        Axis::new("test accuracy, %", Spread::Linear, (0.0, 100.0))
+    }
+
     /// Wide enough for all `values` that can be shown.
     pub fn around(label: &str, spread: Spread, values: impl IntoIterator<Item = f64>) -> Self {
         let mut axis = Axis::new(label, spread, (1.0, 1.0));

@@ -34,15 +34,22 @@ pub struct Grid {
     pub rows: Vec<Vec<String>>,
 }
 
+/// A figure with what is shown of it.
+#[derive(Debug)]
+pub struct Shown {
+    /// What it is.
+    pub record: Record,
+    /// Its pictures as SVG.
+    pub pictures: Vec<String>,
+    /// The tables that are part of it, with their names.
+    pub tables: Vec<(String, Grid)>,
+}
+
 /// All that a report is made of.
 #[derive(Debug)]
 pub struct Report {
     /// The figures, in their order.
-    pub records: Vec<Record>,
-    /// Their pictures as SVG, in the order of each record.
-    pub pictures: Vec<Vec<String>>,
-    /// The tables that are part of each, with their names.
-    pub tables: Vec<Vec<(String, Grid)>>,
+    pub figures: Vec<Shown>,
     /// Every run that a figure used, once.
     pub runs: Vec<Run>,
 }
@@ -53,22 +60,23 @@ impl Report {
     /// # Errors
     /// If there are no figures, or a file is missing or damaged; the message names it and the way out.
     pub fn read(folder: &Path) -> Result<Self, LabError> {
+        let shown = |record: Record| {
+            let files = Folder::existing(&place(folder, &record.name));
+            let svg = |name: &String| files.read_text(&format!("{name}.svg"));
+            let table = |name: &String| Ok((name.clone(), grid(&files.file(&format!("{name}.csv")))?));
+            let pictures = record.pictures.iter().map(svg).collect::<Result<_, LabError>>()?;
+            let tables = record.shown.iter().map(table).collect::<Result<_, LabError>>()?;
+            Ok(Shown { record, pictures, tables })
+        };
         let records = read_records(folder)?;
         let store = Store::existing(folder)?;
-        let (mut pictures, mut tables) = (Vec::new(), Vec::new());
-        for record in &records {
-            let files = Folder::existing(&place(folder, &record.name));
-            let svg = record.pictures.iter().map(|name| files.read_text(&format!("{name}.svg")));
-            pictures.push(svg.collect::<Result<_, _>>()?);
-            let shown = record.shown.iter().map(|name| Ok((name.clone(), grid(&files.file(&format!("{name}.csv")))?)));
-            tables.push(shown.collect::<Result<_, LabError>>()?);
-        }
-        let mut keys: Vec<Key> = records.iter().flat_map(|r| r.runs.clone()).collect();
+        let figures: Vec<Shown> = records.into_iter().map(shown).collect::<Result<_, LabError>>()?;
+        let mut keys: Vec<Key> = figures.iter().flat_map(|f| f.record.runs.clone()).collect();
         keys.sort();
         keys.dedup();
         let run = |key: Key| Ok(Run { result: store.finished(&key)?, key });
         let runs = keys.into_iter().map(run).collect::<Result<_, LabError>>()?;
-        Ok(Report { records, pictures, tables, runs })
+        Ok(Report { figures, runs })
     }
 
     /// Writes `report.html` and `claims.md` to the folder.
@@ -81,9 +89,14 @@ impl Report {
         folder.write(CLAIMS, self.markdown().as_bytes())
     }
 
+    /// What the figures are, in their order.
+    fn records(&self) -> impl Iterator<Item = &Record> + Clone {
+        self.figures.iter().map(|f| &f.record)
+    }
+
     /// Every claim, in the order of the figures.
     pub fn claims(&self) -> impl Iterator<Item = &Claim> + Clone {
-        self.records.iter().flat_map(|r| &r.claims)
+        self.records().flat_map(|r| &r.claims)
     }
 
     /// Seconds of training and evaluation in all runs, each as one process had them.

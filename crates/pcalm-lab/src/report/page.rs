@@ -1,6 +1,6 @@
 //! The page: HTML with everything in it, so that it works from a file without a network.
 
-use super::{Grid, Report, Run, interval, number, seeds, test};
+use super::{Grid, Report, Run, Shown, interval, number, seeds, test};
 use crate::{
     claim::{Claim, Verdict},
     figure::Record,
@@ -31,9 +31,7 @@ pub fn page(report: &Report) -> String {
                     h2 #claims { "Claims" }
                     (claims(report))
                     h2 #figures { "Figures" }
-                    @for (i, record) in report.records.iter().enumerate() {
-                        (figure(record, &report.pictures[i], &report.tables[i]))
-                    }
+                    @for shown in &report.figures { (figure(shown)) }
                     h2 #runs { "Runs" }
                     (runs(&report.runs))
                 }
@@ -47,17 +45,16 @@ pub fn page(report: &Report) -> String {
 /// What was run, on what, for how long.
 fn summary(report: &Report) -> Markup {
     let mut programs: Vec<String> =
-        report.records.iter().map(|r| format!("{} ({})", r.provenance.version, r.provenance.git_revision)).collect();
+        report.records().map(|r| format!("{} ({})", r.provenance.version, r.provenance.git_revision)).collect();
     programs.dedup();
     let mut machines: Vec<String> = report
-        .records
-        .iter()
+        .records()
         .map(|r| format!("{}, {} cores, {}", r.machine.processor, r.machine.cores, r.machine.system))
         .collect();
     machines.dedup();
-    let mut scales: Vec<&str> = report.records.iter().map(|r| r.scale.name()).collect();
+    let mut scales: Vec<&str> = report.records().map(|r| r.scale.name()).collect();
     scales.dedup();
-    let mut datasets: Vec<&String> = report.records.iter().flat_map(|r| &r.datasets).collect();
+    let mut datasets: Vec<&String> = report.records().flat_map(|r| &r.datasets).collect();
     datasets.dedup();
     html! {
         dl {
@@ -97,7 +94,7 @@ fn claims(report: &Report) -> Markup {
                     th { button type="button" { (head) } }
                 }
             } }
-            tbody { @for record in &report.records { @for claim in &record.claims { (claim_row(record, claim)) } } }
+            tbody { @for record in report.records() { @for claim in &record.claims { (claim_row(record, claim)) } } }
         } }
     }
 }
@@ -136,7 +133,7 @@ fn keys(runs: &[Key]) -> Markup {
     html! { @for key in runs { a.key href={ "#run-" (key) } { (key) } " " } }
 }
 
-fn figure(record: &Record, pictures: &[String], tables: &[(String, Grid)]) -> Markup {
+fn figure(Shown { record, pictures, tables }: &Shown) -> Markup {
     html! {
         figure id={ "figure-" (record.name) } {
             @for picture in pictures { (PreEscaped(picture)) }

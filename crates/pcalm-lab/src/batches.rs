@@ -61,6 +61,15 @@ impl<R: Real> Gathered<R> {
     }
 }
 
+/// All samples of a split in file order, `at_once` at a time.
+pub fn chunks<R: Real>(split: &Split, classes: usize, at_once: usize) -> impl Iterator<Item = Gathered<R>> {
+    (0..split.len()).step_by(at_once.max(1)).map(move |from| {
+        let mut gathered = Gathered::default();
+        gathered.gather(split, classes, from..from.saturating_add(at_once).min(split.len()));
+        gathered
+    })
+}
+
 /// Training steps in an epoch.
 pub fn steps_per_epoch(data: &Dataset, batch: usize, drop_last: bool) -> u64 {
     let samples = data.train.len();

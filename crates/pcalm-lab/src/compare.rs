@@ -1,17 +1,18 @@
 //! Several rules on the same seeds, weights and batches, side by side.
 
 use crate::{
-    dataset::Dataset,
     error::LabError,
-    experiment::Experiment,
+    experiment::{Experiment, Loaded},
     folder::{Folder, names},
+    interrupt::Interrupt,
+    outcome::{End, Outcome, Summary},
     plot::{Axis, Chart, Ink, Point, Series, Spread, line_chart},
     record::{EpochRow, csv, json},
-    run::{Cost, End, News, Summary, run},
-    stats::mean,
+    run::{self, Job, News},
+    stats::{Paired, mean, paired},
+    tenancy::{Holding, occupied},
 };
 use serde::Serialize;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One row of the comparison: a rule over all seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,31 +21,38 @@ pub struct Row {
     pub rule: String,
     /// Seeds finished.
     pub seeds: usize,
-    /// Mean test accuracy.
-    pub accuracy_mean: f64,
+    /// Mean test accuracy; absent in regression.
+    pub accuracy_mean: Option<f64>,
     /// Sample standard deviation of the test accuracy; 0 with one seed.
-    pub accuracy_sd: f64,
+    pub accuracy_sd: Option<f64>,
+    /// Mean R² on the test samples; absent in classification.
+    pub r2_mean: Option<f64>,
+    /// Sample standard deviation of R²; 0 with one seed.
+    pub r2_sd: Option<f64>,
+    /// Mean test loss.
+    pub loss_mean: Option<f64>,
+    /// Sample standard deviation of the test loss; 0 with one seed.
+    pub loss_sd: Option<f64>,
     /// Mean cosine to BP's weight gradient after training.
-    pub alignment: f64,
+    pub alignment: Option<f64>,
     /// Mean norm ratio to BP's weight gradient after training.
-    pub norm_ratio: f64,
+    pub norm_ratio: Option<f64>,
     /// Matrix products per sample and training step.
     pub products_per_sample: f64,
     /// Multiply-adds of one run, mean over the seeds.
     pub multiply_adds: f64,
+    /// Runs that diverged.
+    pub diverged: usize,
     /// Why inference stopped, or `diverged`.
     pub stop_reason: String,
-}
-
-/// One finished run of a comparison.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// The outcome.
-    pub summary: Summary,
-    /// Wall times.
-    pub cost: Cost,
-    /// Its rows of `epochs.csv`.
-    pub epochs: Vec<EpochRow>,
+    /// Mean accuracy (in regression: loss) less BP's on the same seed; absent without BP or with one seed.
+    pub gap: Option<f64>,
+    /// Lower end of its 95 % confidence interval.
+    pub gap_low: Option<f64>,
+    /// Upper end.
+    pub gap_high: Option<f64>,
+    /// Two-sided probability of a gap as large if the rules did not differ: paired t-test over the seeds.
+    pub gap_p: Option<f64>,
 }
 
 /// The rules and seeds of a comparison.
@@ -56,81 +64,149 @@ pub struct Contest {
     pub seeds: u64,
 }
 
-/// Trains every rule on every seed, each in its own folder under `folder`; `news` is told the
-/// rule and seed of the run it is about. Stops early, with what is finished, when interrupted.
+/// What `run.json` calls a comparison.
+pub const COMMAND: &str = "compare";
+/// The options that each of its runs has its own value of.
+pub const OWN: &[&str] = &["rule", "seed"];
+
+impl Contest {
+    /// Its runs with the names of their folders, seed by seed.
+    pub fn runs<'a>(&'a self, base: &'a Experiment) -> impl Iterator<Item = (String, Experiment)> + 'a {
+        (base.seed..base.seed.saturating_add(self.seeds)).flat_map(move |seed| {
+            self.rules.iter().map(move |rule| {
+                (format!("{rule}-seed{seed}"), Experiment { rule: rule.clone(), seed, ..base.clone() })
+            })
+        })
+    }
+}
+
+/// Trains every rule on every seed, each in its own folder under `folder`; runs that are finished there are taken as
+/// they are, others go on from their checkpoints. `news` is told the rule and seed of the run it is about. Stops
+/// early, with what is finished, when interrupted.
 ///
 /// # Errors
 /// If a run cannot be made or its files not be written.
 pub fn compare(
     contest: &Contest,
     base: &Experiment,
-    data: &Dataset,
+    loaded: &Loaded,
     folder: &Folder,
-    interrupt: &AtomicBool,
+    interrupt: &Interrupt,
     news: &mut dyn FnMut(&str, u64, News),
-) -> Result<Vec<Finished>, LabError> {
+) -> Result<Vec<Outcome>, LabError> {
+    let contents = loaded.contents(base)?;
     let mut finished = Vec::new();
-    for seed in base.seed..base.seed + contest.seeds {
-        for rule in &contest.rules {
-            let experiment = Experiment { rule: rule.clone(), seed, ..base.clone() };
-            let place = Folder::create(&folder.file(&format!("{rule}-seed{seed}")))?;
-            let mut tell = |n: News| news(rule, seed, n);
-            let (summary, cost, epochs) = run(&experiment, data, &place, false, interrupt, &mut tell)?;
-            if summary.end != End::Interrupted {
-                finished.push(Finished { summary, cost, epochs });
+    for (name, experiment) in contest.runs(base) {
+        let place = Folder::create(&folder.file(&name))?;
+        let known = match Holding::of(&place)? {
+            Some(found) => {
+                if let Some(problem) = found.unlike(&Holding::new(run::COMMAND, &experiment, &contents)?) {
+                    return Err(occupied(&place, &problem));
+                }
+                Outcome::read(&place)?.filter(|o| o.summary.end != End::Interrupted)
             }
-            if interrupt.load(Ordering::Relaxed) {
-                return Ok(finished);
+            None => None,
+        };
+        let outcome = match known {
+            Some(outcome) => outcome,
+            None => {
+                let mut tell = |n: News| news(&experiment.rule, experiment.seed, n);
+                let (data, contents) = (&*loaded.data, &contents);
+                let job = Job { experiment: &experiment, data, contents, folder: &place, interrupt };
+                run::run(&job, &mut tell)?
             }
+        };
+        if outcome.summary.end != End::Interrupted {
+            finished.push(outcome);
+        }
+        if interrupt.is_raised() {
+            break;
         }
     }
     Ok(finished)
 }
 
+/// The rule that others are held against.
+const STANDARD: &str = "bp";
+
 /// The table's rows, in the order of `rules`; rules without a finished run are left out.
-pub fn rows(rules: &[String], finished: &[Finished]) -> Vec<Row> {
-    let of_rule = |rule: &String| {
-        let runs: Vec<&Finished> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
-        (!runs.is_empty()).then(|| row(rule, &runs))
-    };
-    rules.iter().filter_map(of_rule).collect()
+pub fn rows(rules: &[String], finished: &[Outcome]) -> Vec<Row> {
+    rules.iter().filter_map(|rule| row(rule, finished)).collect()
 }
 
-fn row(rule: &str, runs: &[&Finished]) -> Row {
-    let accuracies: Vec<f64> = runs.iter().filter_map(|f| f.summary.test_accuracy).collect();
-    let accuracy = mean(&accuracies);
-    let of = |part: fn(&Summary) -> Option<f64>| {
-        let values: Vec<f64> = runs.iter().filter_map(|f| part(&f.summary)).collect();
-        mean(&values).map_or(f64::NAN, |m| m.value)
-    };
-    let diverged = runs.iter().any(|f| f.summary.end == End::Diverged);
-    let stop = if diverged { Some("diverged".to_owned()) } else { runs[0].summary.stop_reason.clone() };
-    Row {
+fn of_rule<'a>(rule: &str, finished: &'a [Outcome]) -> Vec<&'a Summary> {
+    finished.iter().map(|f| &f.summary).filter(|s| s.rule == rule).collect()
+}
+
+fn row(rule: &str, finished: &[Outcome]) -> Option<Row> {
+    let runs = of_rule(rule, finished);
+    let first = runs.first()?;
+    let of = |part: fn(&Summary) -> Option<f64>| mean(&runs.iter().filter_map(|s| part(s)).collect::<Vec<_>>());
+    let (accuracy, r2, loss) = (of(|s| s.test_accuracy), of(|s| s.test_r2), of(|s| s.test_loss));
+    let diverged = runs.iter().filter(|s| s.end == End::Diverged).count();
+    let stop = if diverged > 0 { Some("diverged".to_owned()) } else { first.stop_reason.clone() };
+    let gap = (rule != STANDARD).then(|| gap(&runs, &of_rule(STANDARD, finished))).flatten();
+    let interval = gap.and_then(|g| g.difference.interval);
+    Some(Row {
         rule: rule.to_owned(),
         seeds: runs.len(),
-        accuracy_mean: accuracy.map_or(f64::NAN, |a| a.value),
-        accuracy_sd: accuracy.map_or(f64::NAN, |a| a.deviation),
-        alignment: of(|s| s.alignment),
-        norm_ratio: of(|s| s.norm_ratio),
-        products_per_sample: of(|s| Some(s.products_per_sample)),
-        multiply_adds: of(|s| Some(s.multiply_adds as f64)),
+        accuracy_mean: accuracy.map(|a| a.value),
+        accuracy_sd: accuracy.map(|a| a.deviation),
+        r2_mean: r2.map(|m| m.value),
+        r2_sd: r2.map(|m| m.deviation),
+        loss_mean: loss.map(|m| m.value),
+        loss_sd: loss.map(|m| m.deviation),
+        alignment: of(|s| s.alignment).map(|m| m.value),
+        norm_ratio: of(|s| s.norm_ratio).map(|m| m.value),
+        products_per_sample: of(|s| Some(s.products_per_sample)).map_or(0.0, |m| m.value),
+        multiply_adds: of(|s| Some(s.multiply_adds as f64)).map_or(0.0, |m| m.value),
+        diverged,
         stop_reason: stop.unwrap_or_default(),
-    }
+        gap: gap.map(|g| g.difference.value),
+        gap_low: interval.map(|i| i[0]),
+        gap_high: interval.map(|i| i[1]),
+        gap_p: gap.map(|g| g.p),
+    })
 }
 
-/// Writes `compare.csv`, `compare.json` and `accuracy.svg`.
+/// A rule against the standard on the seeds that both finished.
+fn gap(runs: &[&Summary], standard: &[&Summary]) -> Option<Paired> {
+    let score = |s: &Summary| s.test_accuracy.or(s.test_loss);
+    let pair = |run: &&Summary| {
+        let partner = standard.iter().find(|s| s.seed == run.seed)?;
+        score(run).zip(score(partner))
+    };
+    let (ours, theirs): (Vec<f64>, Vec<f64>) = runs.iter().filter_map(pair).unzip();
+    paired(&ours, &theirs)
+}
+
+/// Writes `compare.csv`, `compare.json`, `runs.csv` and the picture.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Folder, rows: &[Row], finished: &[Finished]) -> Result<(), LabError> {
+pub fn write(folder: &Folder, rows: &[Row], finished: &[Outcome]) -> Result<(), LabError> {
+    let runs: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
     folder.write(names::COMPARISON_CSV, &csv(rows, folder.path())?)?;
     folder.write(names::COMPARISON_JSON, &json(&rows, folder.path())?)?;
-    folder.write(names::PICTURE, line_chart(&chart(rows, finished))?.as_bytes())
+    folder.write(names::COMPARISON_RUNS, &csv(&runs, folder.path())?)?;
+    let regression = rows.iter().all(|row| row.accuracy_mean.is_none());
+    let (name, chart) = if regression {
+        (names::LOSS_PICTURE, chart(rows, finished, |e| Some(e.test_loss)))
+    } else {
+        (names::PICTURE, chart(rows, finished, |e| e.test_accuracy.map(|a| 100.0 * a)))
+    };
+    let y = if regression {
+        let values = chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.y));
+        Axis::around("test loss", Spread::Log10, values.collect::<Vec<_>>())
+    } else {
+        Axis::accuracy()
+    };
+    folder.write(name, line_chart(&Chart { y, ..chart })?.as_bytes())
 }
 
-/// Test accuracy over epochs, one series per rule.
-fn chart(rows: &[Row], finished: &[Finished]) -> Chart {
-    let series: Vec<Series> = rows.iter().enumerate().map(|(i, row)| curve(&row.rule, i, finished)).collect();
+/// A measure over epochs, one series per rule.
+fn chart(rows: &[Row], finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Chart {
+    let series: Vec<Series> = rows.iter().enumerate().map(|(i, row)| curve(&row.rule, i, finished, measure)).collect();
     let last = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(1.0, f64::max);
     Chart {
         title: String::new(),
@@ -141,12 +217,12 @@ fn chart(rows: &[Row], finished: &[Finished]) -> Chart {
     }
 }
 
-/// Mean, and mean ± sd over the seeds, in percent.
-fn curve(rule: &str, look: usize, finished: &[Finished]) -> Series {
-    let runs: Vec<&Finished> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
+/// Mean, and mean ± sd over the seeds.
+fn curve(rule: &str, look: usize, finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Series {
+    let runs: Vec<&Outcome> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
     let epochs = runs.iter().map(|f| f.epochs.len()).min().unwrap_or(0);
     let points = (0..epochs).filter_map(|i| {
-        let values: Vec<f64> = runs.iter().map(|f| 100.0 * f.epochs[i].test_accuracy).collect();
+        let values: Vec<f64> = runs.iter().filter_map(|f| measure(&f.epochs[i])).collect();
         mean(&values).map(|m| Point::of_mean(runs[0].epochs[i].epoch as f64, m))
     });
     Series { name: rule.to_owned(), look, ink: Ink::Line, points: points.collect() }

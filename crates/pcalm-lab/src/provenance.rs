@@ -1,5 +1,6 @@
 //! Which program made a result.
 
+use crate::experiment::Contents;
 use serde::{Deserialize, Serialize};
 
 /// Version and git revision of the program.
@@ -14,6 +15,12 @@ pub struct Provenance {
     pub git_revision: String,
     /// The processor family it runs on; equal bits are promised within one instruction set.
     pub target: String,
+    /// What the folder holds, as the command that made it: `train`, `compare`, `theory wave` …
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
+    /// What the files it was made from held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
 }
 
 /// The provenance of results written by this build.
@@ -23,5 +30,12 @@ pub fn provenance() -> Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: env!("PCALM_GIT_REVISION").to_owned(),
         target: std::env::consts::ARCH.to_owned(),
+        command: String::new(),
+        contents: None,
     }
+}
+
+/// The provenance of a folder of results.
+pub fn provenance_of(command: &str, contents: &Contents) -> Provenance {
+    Provenance { command: command.to_owned(), contents: Some(contents.clone()), ..provenance() }
 }

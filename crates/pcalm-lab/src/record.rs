@@ -1,11 +1,9 @@
-//! What a run writes down: rows of metrics, the outcome, and the state to go on from.
+//! What a run writes down as it goes: sums over steps, and the rows of its tables.
 
-use crate::{
-    error::LabError,
-    watch::{StabilityRow, WatchState},
-};
+use crate::{dataset::Split, error::LabError};
 use pcalm::{
     gradient::Agreement,
+    loss::Loss,
     minibatch::{Report, Score},
     train::Probe,
 };
@@ -38,15 +36,14 @@ impl Tally {
         self.multiply_adds += report.work.multiply_adds;
     }
 
-    /// Mean loss and accuracy.
-    pub fn means(&self) -> (f64, f64) {
-        let score = Score { loss: self.loss, correct: self.correct, samples: self.samples };
-        (score.mean_loss(), score.accuracy())
+    /// The sums as a score.
+    pub fn score(&self) -> Score {
+        Score { loss: self.loss, correct: self.correct, samples: self.samples }
     }
 }
 
 /// A row of `metrics.csv`: means over the steps since the row before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricRow {
     /// Training steps done.
     pub step: u64,
@@ -56,12 +53,12 @@ pub struct MetricRow {
     pub learning_rate: f64,
     /// Mean training loss.
     pub train_loss: f64,
-    /// Training accuracy.
-    pub train_accuracy: f64,
+    /// Training accuracy; absent in regression.
+    pub train_accuracy: Option<f64>,
 }
 
 /// A row of `epochs.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochRow {
     /// Epochs done (0: before training).
     pub epoch: u64,
@@ -69,8 +66,10 @@ pub struct EpochRow {
     pub step: u64,
     /// Mean test loss.
     pub test_loss: f64,
-    /// Test accuracy.
-    pub test_accuracy: f64,
+    /// Test accuracy; absent in regression.
+    pub test_accuracy: Option<f64>,
+    /// R² on the test samples, over all outputs; absent in classification.
+    pub test_r2: Option<f64>,
     /// Mean loss on the probe batch.
     pub probe_loss: f64,
     /// Mean PC energy F at the inferred state of the probe batch.
@@ -86,7 +85,7 @@ pub struct EpochRow {
 }
 
 /// A row of `layers.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerRow {
     /// Epochs done.
     pub epoch: u64,
@@ -98,66 +97,43 @@ pub struct LayerRow {
     pub norm_ratio: Option<f64>,
 }
 
-/// Everything written down so far.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Log {
-    /// Rows of `metrics.csv`.
-    pub metrics: Vec<MetricRow>,
-    /// Rows of `epochs.csv`.
-    pub epochs: Vec<EpochRow>,
-    /// Rows of `layers.csv`.
-    pub layers: Vec<LayerRow>,
-    /// Rows of `stability.csv`.
-    pub stability: Vec<StabilityRow>,
-}
-
-impl Log {
-    /// Adds the rows of one epoch's end.
-    pub fn add_epoch(&mut self, epoch: u64, step: u64, test: &Score, probe: &Probe, total: &Tally) {
-        let samples = probe.score.samples as f64;
+impl EpochRow {
+    /// What was measured at the end of an epoch: on the test samples, on the probe batch, and in training so far.
+    pub fn new(
+        (epoch, step): (u64, u64),
+        (samples, loss): (&Split, Loss),
+        test: &Score,
+        probe: &Probe,
+        total: &Tally,
+    ) -> Self {
+        let probed = probe.score.samples as f64;
         let Agreement { cosine, norm_ratio } = probe.alignment.whole;
-        self.epochs.push(EpochRow {
+        EpochRow {
             epoch,
             step,
             test_loss: test.mean_loss(),
-            test_accuracy: test.accuracy(),
+            test_accuracy: samples.accuracy(test),
+            test_r2: samples.r2(test, loss),
             probe_loss: probe.score.mean_loss(),
-            energy: probe.energies.energy() / samples,
+            energy: probe.energies.energy() / probed,
             residual_norm: probe.energies.residual_norm_squared.sqrt(),
             alignment: cosine,
             norm_ratio,
             products_per_sample: total.sample_products as f64 / total.samples.max(1) as f64,
-        });
-        self.layers.extend(probe.alignment.layers.iter().enumerate().map(|(l, a)| LayerRow {
+        }
+    }
+}
+
+impl LayerRow {
+    /// A row per weight matrix.
+    pub fn of(epoch: u64, probe: &Probe) -> impl Iterator<Item = Self> {
+        probe.alignment.layers.iter().enumerate().map(move |(l, a)| LayerRow {
             epoch,
             layer: l + 1,
             alignment: finite(a.cosine),
             norm_ratio: finite(a.norm_ratio),
-        }));
+        })
     }
-}
-
-/// Where a run stands, to go on with the same bits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Training steps done.
-    pub step: u64,
-    /// Activity step size η in use.
-    pub eta: f64,
-    /// λ_max at the start, if measured.
-    pub lambda_max: Option<f64>,
-    /// σ_max² at the start, if measured.
-    pub sigma_squared: Option<f64>,
-    /// Momentum β of activity steps, if measured.
-    pub momentum: Option<f64>,
-    /// What watches the stability.
-    pub watch: WatchState,
-    /// Since the last row of metrics.
-    pub recent: Tally,
-    /// Since the start.
-    pub total: Tally,
-    /// Rows so far.
-    pub log: Log,
 }
 
 /// A measurement for a file: absent where it is not a number.

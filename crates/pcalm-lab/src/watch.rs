@@ -11,20 +11,48 @@ use pcalm::{
     theory::{Ends, Linearisation},
 };
 use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Training samples watched, the first ones in file order.
 const SAMPLES: usize = 2;
 
 /// Where watching stands, for a checkpoint. The vectors are kept in `f32`, in the checkpoint and between
 /// measurements alike, so that a resumed run has the same bits.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WatchState {
     /// Eigenvectors of λ_max and λ_min per sample.
     ends: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
+impl WatchState {
+    /// The vectors by name.
+    pub fn vectors<R: Real>(&self) -> BTreeMap<String, Vec<R>> {
+        let wide = |v: &[f32]| v.iter().map(|v| R::of(f64::from(*v))).collect();
+        let named = |(sample, (top, bottom)): (usize, &(Vec<f32>, Vec<f32>))| {
+            [(name(sample, TOP), wide(top)), (name(sample, BOTTOM), wide(bottom))]
+        };
+        self.ends.iter().enumerate().flat_map(named).collect()
+    }
+
+    /// Back from [`vectors`](Self::vectors).
+    pub fn from_vectors<R: Real>(vectors: &BTreeMap<String, Cow<[R]>>) -> Self {
+        let narrow = |end: &str, sample: usize| {
+            vectors.get(&name(sample, end)).map(|v| v.iter().map(|v| v.wide() as f32).collect::<Vec<f32>>())
+        };
+        let ends = (0..).map_while(|sample| narrow(TOP, sample).zip(narrow(BOTTOM, sample)));
+        WatchState { ends: ends.collect() }
+    }
+}
+
+const TOP: &str = "top";
+const BOTTOM: &str = "bottom";
+
+fn name(sample: usize, end: &str) -> String {
+    format!("watch.{sample}.{end}")
+}
+
 /// A row of `stability.csv`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StabilityRow {
     /// Training steps done.
     pub step: u64,
@@ -93,7 +121,7 @@ impl Watch {
         let (mut lambda_max, mut lambda_min) = (0.0f64, f64::INFINITY);
         let (mut condition, mut bound) = (0.0f64, 0.0f64);
         for (sample, kept) in state.ends.iter_mut().enumerate() {
-            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &activities, sample)?;
+            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &block, &activities, sample)?;
             let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
             let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };
             let (largest, smallest) = ends.measure(&lin)?;

@@ -2,13 +2,17 @@
 
 mod budget;
 mod config;
+mod identity;
 pub mod plan;
 mod samples;
+mod start;
 
 pub use budget::Budget;
 pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
+pub use identity::{Contents, Difference, Identity, changeable, listed, may_change};
 pub use plan::Plan;
-pub use samples::{Samples, load_data};
+pub use samples::{Loaded, Samples, load_data};
+pub use start::{fit_to_init, shape};
 
 use clap::{Args, Parser};
 use serde::{Deserialize, Serialize};

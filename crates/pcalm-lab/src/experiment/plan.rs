@@ -1,6 +1,6 @@
 //! An experiment with every choice resolved to a value of the library.
 
-use super::{Budget, Experiment};
+use super::{Budget, Experiment, start::shape};
 use crate::{choice::choose, dataset::Dataset, error::LabError};
 use pcalm::{
     activation::{ACTIVATIONS, Activation},
@@ -15,6 +15,9 @@ use pcalm::{
 
 /// Steps between measurements where `auto-track` needs some and none are asked for.
 const WATCH_EVERY: u64 = 50;
+
+/// Weight matrices at most: far more than can be trained, few enough to be counted one by one.
+const DEEPEST: usize = 1_000_000;
 
 /// A validated experiment on a data set of known shape.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Whether an epoch's last, smaller batch is left out.
     pub drop_last: bool,
+    /// Training samples.
+    pub samples: usize,
 }
 
 impl Plan {
@@ -75,11 +80,7 @@ impl Plan {
         let known = rules::<Reference<f32>>();
         let rule = choose("rule", &e.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
 
-        let given = e.init.as_deref().map(NetworkFile::<f64>::load).transpose()?;
-        let (architecture, loss) = match given {
-            Some(file) => (shape(&file.network), file.loss),
-            None => (Architecture { widths: widths(e, data)?, residual, activation, placement }, loss),
-        };
+        let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement };
         let track_eta = e.eta == "auto-track";
         let auto_eta = e.eta == "auto" || track_eta;
         let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
@@ -138,6 +139,7 @@ impl Plan {
             learning_rate: parametrization.learning_rate(&architecture, rate, e.gamma0, optimizer.adaptive),
             schedule,
             drop_last,
+            samples: data.train.len(),
             architecture,
         })
     }
@@ -166,6 +168,10 @@ impl Plan {
             );
             return Err(LabError::run(path, problem));
         }
+        if shape(&file.network) != self.architecture || file.loss != self.loss {
+            let problem = "the options describe another network than this file; `fit_to_init` makes them agree";
+            return Err(LabError::run(path, problem));
+        }
         Ok(file)
     }
 }
@@ -191,6 +197,10 @@ fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {
             let problem = format!("{} weight matrices; a network needs at least 2 (one hidden layer)", e.depth);
             return Err(LabError::option("depth", problem));
         }
+        None if e.depth > DEEPEST => {
+            let problem = format!("{} weight matrices; at most {DEEPEST} can be had", e.depth);
+            return Err(LabError::option("depth", problem));
+        }
         None => vec![e.width; e.depth - 1],
     };
     let option = if e.widths.is_some() { "widths" } else { "width" };
@@ -198,18 +208,6 @@ fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {
         return Err(LabError::option(option, "a hidden layer of width 0; every layer needs at least 1 unit"));
     }
     Ok([&[data.dim()], &hidden[..], &[data.classes]].concat())
-}
-
-/// The architecture of a network read from a file, which then overrides the options.
-fn shape(network: &Network<f64>) -> Architecture {
-    let mut widths = vec![network.inputs()];
-    widths.extend(network.widths());
-    Architecture {
-        widths,
-        residual: network.is_residual(),
-        activation: network.activation(),
-        placement: network.placement(),
-    }
 }
 
 /// Whether the first of two names was given.

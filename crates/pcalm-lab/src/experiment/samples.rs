@@ -1,6 +1,6 @@
 //! The samples an experiment is about.
 
-use super::Experiment;
+use super::{Contents, Experiment};
 use crate::{
     choice::choose,
     dataset::{self, Dataset, IdxPaths},
@@ -12,10 +12,39 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Samples and what they are known by.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The samples.
+    pub data: Arc<Dataset>,
+    /// Their [`fingerprint`](Dataset::fingerprint).
+    pub fingerprint: Arc<str>,
+}
+
 /// Data sets by the options that choose them, each loaded once.
 #[derive(Debug, Default)]
 pub struct Samples {
-    loaded: Mutex<HashMap<String, Arc<Dataset>>>,
+    loaded: Mutex<HashMap<String, Loaded>>,
+}
+
+impl Loaded {
+    /// An experiment's samples.
+    ///
+    /// # Errors
+    /// As [`load_data`].
+    pub fn new(e: &Experiment) -> Result<Self, LabError> {
+        let data = load_data(e)?;
+        let fingerprint = data.fingerprint().into();
+        Ok(Loaded { data: Arc::new(data), fingerprint })
+    }
+
+    /// What the experiment's files hold.
+    ///
+    /// # Errors
+    /// If its `--init` file cannot be read.
+    pub fn contents(&self, e: &Experiment) -> Result<Contents, LabError> {
+        Contents::new(&self.fingerprint, e)
+    }
 }
 
 impl Samples {
@@ -23,7 +52,7 @@ impl Samples {
     ///
     /// # Errors
     /// As [`load_data`].
-    pub fn of(&self, e: &Experiment) -> Result<Arc<Dataset>, LabError> {
+    pub fn of(&self, e: &Experiment) -> Result<Loaded, LabError> {
         let files = (&e.train_images, &e.train_labels, &e.test_images, &e.test_labels);
         let choice = format!("{:?}", (&e.dataset, &e.data_dir, files, e.train_samples, e.test_samples, e.standardise));
         // Held while loading: who asks for the same set at once would load it twice.
@@ -31,7 +60,7 @@ impl Samples {
         if let Some(data) = loaded.get(&choice) {
             return Ok(data.clone());
         }
-        let data = Arc::new(load_data(e)?);
+        let data = Loaded::new(e)?;
         loaded.insert(choice, data.clone());
         Ok(data)
     }

@@ -5,12 +5,13 @@ use crate::{
     LabError,
     dataset::{self, DATASETS},
     experiment::{Experiment, Samples, table},
+    interrupt::Interrupt,
     sweep::{Cell, News, Options, Progress, Store, grid, look, sweep},
     theory::Case,
 };
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Mutex, PoisonError},
 };
 
 /// Choices of a user that hold for all figures.
@@ -32,7 +33,7 @@ pub struct Lab<'a> {
     datasets: Vec<String>,
     store: Store,
     samples: Samples,
-    interrupt: &'a AtomicBool,
+    interrupt: &'a Interrupt,
     news: &'a (dyn Fn(News) + Sync),
     /// Grids asked for, to be written beside the figure.
     grids: Mutex<Vec<String>>,
@@ -46,7 +47,7 @@ impl<'a> Lab<'a> {
     pub fn new(
         setting: Setting,
         folder: &Path,
-        interrupt: &'a AtomicBool,
+        interrupt: &'a Interrupt,
         news: &'a (dyn Fn(News) + Sync),
     ) -> Result<Self, LabError> {
         let found = |name: &str| dataset::path(name, setting.data_dir.as_deref()).is_ok();
@@ -89,17 +90,13 @@ impl<'a> Lab<'a> {
         let mut base = table(&self.base(), path)?;
         base.extend(table(options, path)?);
         let text = format!("[base]\n{base}\n{rest}");
-        let mut cells = grid(&text, path)?;
-        // No part of a run's identity, nor of what is written down.
-        for cell in &mut cells {
-            cell.experiment.data_dir.clone_from(&self.setting.data_dir);
-        }
+        let cells = grid(&text, path, &self.samples, self.setting.data_dir.as_deref())?;
         let mut grids = self.grids.lock().unwrap_or_else(PoisonError::into_inner);
         if !grids.contains(&text) {
             grids.push(text);
         }
         drop(grids);
-        let tally = sweep(&self.store, &cells, self.setting.options, self.interrupt, self.news)?;
+        let tally = sweep(&self.store, &cells, self.setting.options, &self.samples, self.interrupt, self.news)?;
         if tally.failed > 0 {
             self.report_failure(&cells)?;
         }
@@ -145,7 +142,7 @@ impl<'a> Lab<'a> {
     pub fn case(&self, experiment: &Experiment, samples: usize) -> Result<Case, LabError> {
         let (dataset, data_dir) = (self.datasets[0].clone(), self.setting.data_dir.clone());
         let experiment = Experiment { dataset, data_dir, ..experiment.clone() };
-        Case::new(&experiment, &*self.samples.of(&experiment)?, 0, samples)
+        Case::new(&experiment, &self.samples.of(&experiment)?.data, 0, samples)
     }
 
     /// The grids asked for since the last call.

@@ -2,7 +2,7 @@
 
 use crate::{
     experiment::Experiment,
-    run::Summary,
+    outcome::Summary,
     stats::{Mean, mean},
     sweep::{Key, Rows},
 };
@@ -120,7 +120,10 @@ pub fn seeds(count: u64) -> String {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::{run::End, sweep::key};
+    use crate::{
+        experiment::{Contents, Identity},
+        outcome::End,
+    };
 
     /// A run as if it had this accuracy in percent.
     pub fn made_up(experiment: Experiment, accuracy: f64) -> Done {
@@ -131,6 +134,7 @@ pub mod tests {
             message: None,
             steps: 1,
             test_accuracy: Some(accuracy / 100.0),
+            test_r2: None,
             test_loss: None,
             alignment: Some(1.0),
             norm_ratio: Some(1.0),
@@ -143,9 +147,12 @@ pub mod tests {
             momentum: None,
             lambda_max: None,
             stability: None,
+            unstable_epochs: 0,
             learning_rate: 0.001,
         };
-        Done { key: key(&experiment).unwrap(), variant: String::new(), experiment, summary }
+        let contents = Contents { data: "made up".into(), init: None };
+        let key = Key::from(&Identity::new(&experiment, &contents).unwrap());
+        Done { key, variant: String::new(), experiment, summary }
     }
 
     #[test]

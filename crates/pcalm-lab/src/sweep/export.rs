@@ -7,8 +7,8 @@ use super::{
 use crate::{
     error::LabError,
     experiment::option_names,
-    record::finite,
-    run::{Cost, End},
+    outcome::{Cost, End},
+    record::{EpochRow, finite},
     table::{Table, Values},
 };
 use toml::Value;
@@ -112,15 +112,19 @@ fn typed(values: &[Option<&Value>]) -> Values {
 /// Metrics and work, the same on every repetition.
 fn results(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
     let last = |f: &Finished| f.epochs.last().cloned();
-    let best = |f: &Finished| f.epochs.iter().max_by(|a, b| a.test_accuracy.total_cmp(&b.test_accuracy)).cloned();
-    let summary = |part: fn(&crate::run::Summary) -> Option<f64>| number(rows, move |f| part(&f.summary));
+    // In regression the smallest loss is the best.
+    let score = |e: &EpochRow| e.test_accuracy.unwrap_or(-e.test_loss);
+    let best = move |f: &Finished| f.epochs.iter().max_by(|a, b| score(a).total_cmp(&score(b))).cloned();
+    let summary = |part: fn(&crate::outcome::Summary) -> Option<f64>| number(rows, move |f| part(&f.summary));
     table.add("steps", whole(rows, |f| Some(f.summary.steps)))?;
     table.add("test_accuracy", summary(|s| s.test_accuracy))?;
+    table.add("test_r2", summary(|s| s.test_r2))?;
     table.add("test_loss", summary(|s| s.test_loss))?;
-    table.add("best_test_accuracy", number(rows, move |f| best(f).map(|e| e.test_accuracy)))?;
+    table.add("best_test_accuracy", number(rows, move |f| best(f).and_then(|e| e.test_accuracy)))?;
+    table.add("best_test_loss", number(rows, move |f| best(f).map(|e| e.test_loss)))?;
     table.add("best_epoch", whole(rows, move |f| best(f).map(|e| e.epoch)))?;
     table.add("train_loss", number(rows, |f| f.last.as_ref().and_then(|m| finite(m.train_loss))))?;
-    table.add("train_accuracy", number(rows, |f| f.last.as_ref().map(|m| m.train_accuracy)))?;
+    table.add("train_accuracy", number(rows, |f| f.last.as_ref().and_then(|m| m.train_accuracy)))?;
     table.add("alignment", summary(|s| s.alignment))?;
     table.add("norm_ratio", summary(|s| s.norm_ratio))?;
     table.add("energy", number(rows, move |f| last(f).and_then(|e| finite(e.energy))))?;
@@ -131,6 +135,7 @@ fn results(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
     table.add("measured_momentum", summary(|s| s.momentum))?;
     table.add("lambda_max", summary(|s| s.lambda_max))?;
     table.add("stability", summary(|s| s.stability))?;
+    table.add("unstable_epochs", whole(rows, |f| Some(f.summary.unstable_epochs)))?;
     table.add("scaled_learning_rate", summary(|s| Some(s.learning_rate)))?;
     table.add("parameters", whole(rows, |f| Some(f.summary.parameters as u64)))?;
     table.add("products_per_sample", summary(|s| Some(s.products_per_sample)))?;

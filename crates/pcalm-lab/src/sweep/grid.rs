@@ -1,16 +1,20 @@
 //! A grid of experiments: a base, axes, variants and filters, from one TOML file.
 
-use super::key::{Key, key};
+use super::key::Key;
 use crate::{
     choice::hint,
     error::LabError,
-    experiment::{Experiment, merge, option_names, table},
+    experiment::{Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
 };
-use std::path::Path;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 use toml::{Table, Value};
 
 /// One run of a grid.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// What the run is stored under.
     pub key: Key,
@@ -23,9 +27,11 @@ pub struct Cell {
 }
 
 /// Every cell of the grid in `text`, in the order of its axes, the last one running fastest; variants run
-/// slower than all axes. Cells that resolve to the same run appear once. `path` names the file in errors.
+/// slower than all axes. Cells that resolve to the same run appear once. `path` names the file in errors, `data_dir`
+/// is where all data sets are looked for, if given; they are read, since a run is known by what they hold.
 ///
 /// ```
+/// # use pcalm_lab::experiment::Samples;
 /// let text = r#"
 ///     [base]
 ///     epochs = 2
@@ -36,16 +42,51 @@ pub struct Cell {
 ///     width = { above = 8 }
 ///     rule = "pc"
 /// "#;
-/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref())?;
+/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &Samples::default(), None)?;
 /// let labels: Vec<&str> = cells.iter().map(|c| c.label.as_str()).collect();
 /// assert_eq!(labels, ["width=8 rule=pc", "width=8 rule=pc-alm", "width=16 rule=pc-alm"]);
 /// # Ok::<(), pcalm_lab::LabError>(())
 /// ```
 ///
 /// # Errors
-/// If the text is not TOML, names an option that does not exist, or has an empty axis or no cell.
-pub fn grid(text: &str, path: &Path) -> Result<Vec<Cell>, LabError> {
-    Grid::parse(text, path)?.cells()
+/// If the text is not TOML, names an option that does not exist, has an empty axis or one without effect, sets an
+/// option twice, or has no cell.
+pub fn grid(text: &str, path: &Path, samples: &Samples, data_dir: Option<&Path>) -> Result<Vec<Cell>, LabError> {
+    let grid = Grid::parse(text, path)?;
+    let points = grid.points()?;
+    let mut found: Vec<(Vec<usize>, Cell)> = Vec::new();
+    for Point { at, mut experiment, variant, label } in points {
+        experiment.data_dir = data_dir.map(PathBuf::from).or(experiment.data_dir);
+        let key = Key::from(&identity(&experiment, samples)?);
+        found.push((at, Cell { key, experiment, variant, label }));
+    }
+    grid.check_axes(&found)?;
+    let mut cells: Vec<Cell> = Vec::new();
+    let mut known = HashSet::new();
+    for (_, cell) in found {
+        if known.insert(cell.key.clone()) {
+            cells.push(cell);
+        }
+    }
+    Ok(cells)
+}
+
+/// What decides a cell. Files that cannot be read decide nothing: that is the cell's failure when its turn comes, and
+/// once they are there it is another cell.
+fn identity(experiment: &Experiment, samples: &Samples) -> Result<Identity, LabError> {
+    let fingerprint = samples.of(experiment).map_or_else(|_| "missing".into(), |loaded| loaded.fingerprint);
+    let contents = Contents::new(&fingerprint, experiment)
+        .unwrap_or_else(|_| Contents { data: fingerprint.to_string(), init: Some("missing".to_owned()) });
+    Identity::new(experiment, &contents)
+}
+
+/// A place in a grid before it is known which run it is.
+struct Point {
+    /// Of the variants, and on each axis.
+    at: Vec<usize>,
+    experiment: Experiment,
+    variant: String,
+    label: String,
 }
 
 struct Grid<'a> {
@@ -78,7 +119,57 @@ impl<'a> Grid<'a> {
                 }
             }
         }
+        if grid.base.is_empty() && grid.axes.is_empty() && grid.variants.is_empty() {
+            return Err(grid.bad("sets no option; a grid has a [base], [axes] or [[variants]]".into()));
+        }
+        grid.check_names()?;
         Ok(grid)
+    }
+
+    /// That no option is set by an axis and a variant, and that variants can be told apart.
+    fn check_names(&self) -> Result<(), LabError> {
+        for (i, variant) in self.variants.iter().enumerate() {
+            let name = variant.get(NAME);
+            if self.variants[..i].iter().any(|other| other.get(NAME) == name) {
+                let name = name.map(plain).unwrap_or_default();
+                return Err(self.bad(format!("two variants are called `{name}`")));
+            }
+            if let Some((axis, _)) = self.axes.iter().find(|(axis, _)| variant.contains_key(axis)) {
+                let name = name.map(plain).unwrap_or_default();
+                let problem = format!("variant `{name}` sets `{axis}`, which is an axis too; only one of them can");
+                return Err(self.bad(problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// That no two values of an axis, and no two variants, give the same runs everywhere.
+    fn check_axes(&self, found: &[(Vec<usize>, Cell)]) -> Result<(), LabError> {
+        let names = self.axes.iter().map(|(name, values)| (format!("axis `{name}`"), values.len()));
+        let axes: Vec<(String, usize)> =
+            std::iter::once(("[[variants]]".to_owned(), self.variants.len())).chain(names).collect();
+        for (d, (name, count)) in axes.iter().enumerate() {
+            for (a, b) in (0..*count).flat_map(|b| (0..b).map(move |a| (a, b))) {
+                if self.alike(found, d, a, b) {
+                    let value = |i: usize| match d.checked_sub(1) {
+                        Some(axis) => plain(&self.axes[axis].1[i]),
+                        None => self.variants[i].get(NAME).map(plain).unwrap_or_default(),
+                    };
+                    let problem = format!("`{}` and `{}` give the same runs: they have no effect", value(a), value(b));
+                    return Err(self.bad(format!("{name}: {problem}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether places `a` and `b` of dimension `d` lead to the same runs, and to some.
+    fn alike(&self, found: &[(Vec<usize>, Cell)], d: usize, a: usize, b: usize) -> bool {
+        let of = |place: usize| found.iter().filter(move |(at, _)| at[d] == place);
+        let rest = |at: &[usize]| [&at[..d], &at[d + 1..]].concat();
+        let others: HashMap<Vec<usize>, &Key> = of(b).map(|(at, cell)| (rest(at), &cell.key)).collect();
+        let same = |(at, cell): &(Vec<usize>, Cell)| others.get(&rest(at)) == Some(&&cell.key);
+        !others.is_empty() && of(a).count() == others.len() && of(a).all(same)
     }
 
     fn bad(&self, problem: String) -> LabError {
@@ -125,40 +216,36 @@ impl<'a> Grid<'a> {
         lines.into_iter().map(condition).collect()
     }
 
-    fn cells(&self) -> Result<Vec<Cell>, LabError> {
+    fn points(&self) -> Result<Vec<Point>, LabError> {
         let none = [Table::new()];
         let variants = if self.variants.is_empty() { &none[..] } else { &self.variants };
-        let mut cells: Vec<Cell> = Vec::new();
-        for variant in variants {
+        let mut points: Vec<Point> = Vec::new();
+        for (v, variant) in variants.iter().enumerate() {
             let mut at = vec![0; self.axes.len()];
             loop {
-                let point: Vec<(&str, &Value)> =
-                    self.axes.iter().zip(&at).map(|((name, values), &i)| (name.as_str(), &values[i])).collect();
-                if let Some(cell) = self.cell(variant, &point)?
-                    && cells.iter().all(|c| c.key != cell.key)
-                {
-                    cells.push(cell);
-                }
+                points.extend(self.point(v, variant, &at)?);
                 // The next point, the last axis first, as an odometer counts.
                 let Some(turn) = (0..at.len()).rev().find(|&d| at[d] + 1 < self.axes[d].1.len()) else { break };
                 at[turn] += 1;
                 at[turn + 1..].fill(0);
             }
         }
-        if cells.is_empty() {
+        if points.is_empty() {
             return Err(self.bad("every cell is skipped; there is nothing to run".into()));
         }
-        Ok(cells)
+        Ok(points)
     }
 
-    /// The cell at a point, unless it is filtered out.
-    fn cell(&self, variant: &Table, point: &[(&str, &Value)]) -> Result<Option<Cell>, LabError> {
+    /// The point of a variant at a place on the axes, unless it is filtered out.
+    fn point(&self, v: usize, variant: &Table, at: &[usize]) -> Result<Option<Point>, LabError> {
+        let point: Vec<(&str, &Value)> =
+            self.axes.iter().zip(at).map(|((name, values), &i)| (name.as_str(), &values[i])).collect();
         let mut options = self.base.clone();
         options.extend(point.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));
         options.extend(variant.clone());
         let name = options.remove(NAME).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        let experiment = merge(&Experiment::default(), |_| false, options.clone(), self.path)?;
-        let resolved = Table::try_from(&experiment).map_err(|e| self.bad(e.to_string()))?;
+        let merged = merge(&Experiment::default(), |_| false, options.clone(), self.path)?;
+        let resolved = Table::try_from(&merged).map_err(|e| self.bad(e.to_string()))?;
         let variant_name = Value::String(name.clone());
         let matches = |lines: &Vec<(String, Condition)>| {
             lines.iter().all(|(option, condition)| {
@@ -170,9 +257,15 @@ impl<'a> Grid<'a> {
         if self.skip.iter().any(matches) {
             return Ok(None);
         }
+        // A file that cannot be read is the cell's failure when its turn comes.
+        let experiment = match fit_to_init(&merged, |key| options.contains_key(key)) {
+            Err(error @ LabError::Option { .. }) => return Err(self.bad(error.to_string())),
+            other => other.unwrap_or(merged),
+        };
         let coordinates = point.iter().map(|(name, value)| format!("{name}={}", plain(value)));
         let label: Vec<String> = (!name.is_empty()).then(|| name.clone()).into_iter().chain(coordinates).collect();
-        Ok(Some(Cell { key: key(&experiment)?, experiment, variant: name, label: label.join(" ") }))
+        let at = std::iter::once(v).chain(at.iter().copied()).collect();
+        Ok(Some(Point { at, experiment, variant: name, label: label.join(" ") }))
     }
 }
 

@@ -3,27 +3,31 @@
 use super::{
     grid::Cell,
     store::{Progress, Store},
-    worker::{Claim, Worker},
 };
 use crate::{
     dataset::Dataset,
     error::LabError,
     experiment::{Budget, Samples},
     folder::{Folder, names},
-    run::{End, News as RunNews, Summary, run},
+    interrupt::Interrupt,
+    lease::{Claim, Worker},
+    outcome::{End, Summary},
+    run::{Job, News as RunNews, Sign, run},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 /// How often a worker that has nothing to do looks whether others are done.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Processes that may die on a cell without getting further before it is set aside.
+const DEATHS: u32 = 2;
+
+/// Why such a cell is set aside.
+const DIED: &str = "the process that ran it died twice without getting further (out of memory?)";
 
 /// A part of a grid, `i/n` for the i-th of n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,15 @@ pub enum News<'a> {
         /// What was wrong.
         reason: &'a str,
     },
+    /// A cell's inference shows a sign of being unstable.
+    Unstable {
+        /// The cell.
+        cell: &'a Cell,
+        /// The epoch at whose end it showed.
+        epoch: u64,
+        /// The sign.
+        sign: &'a Sign,
+    },
     /// A cell is finished.
     Finished {
         /// The cell.
@@ -156,13 +169,27 @@ impl Tally {
 /// Multiply-adds of a cell's training, roughly: enough to tell long cells from short ones.
 fn work(cell: &Cell, data: &Dataset) -> f64 {
     let e = &cell.experiment;
-    let hidden = e.widths.clone().unwrap_or_else(|| vec![e.width; e.depth.saturating_sub(1)]);
-    let widths = [&[data.dim()], &hidden[..], &[data.classes]].concat();
-    let weights: f64 = widths.windows(2).map(|w| (w[0] * w[1]) as f64).sum();
-    let inner = weights - (widths[0] * widths[1]) as f64;
-    let cycles = Budget::parse(&e.budget).map_or(1.0, |b| b.cycles(hidden.len() + 1) as f64);
+    let (inputs, outputs) = (data.dim() as f64, data.outputs() as f64);
+    // As numbers that cannot overflow: the cell may be one that no machine can hold.
+    let (first, between, last, depth) = match e.widths.as_deref() {
+        Some(widths @ [first, .., last]) => {
+            let between = widths.windows(2).map(|w| w[0] as f64 * w[1] as f64).sum();
+            (*first as f64, between, *last as f64, widths.len() + 1)
+        }
+        Some(widths) => {
+            let only = widths.first().map_or(0.0, |n| *n as f64);
+            (only, 0.0, only, 2)
+        }
+        None => {
+            let n = e.width as f64;
+            (n, n * n * (e.depth as f64 - 2.0).max(0.0), n, e.depth)
+        }
+    };
+    let inner = between + last * outputs;
+    let weights = inputs * first + inner;
+    let cycles = Budget::parse(&e.budget).map_or(1.0, |b| b.cycles(depth) as f64);
     let iterations = if e.rule == "bp" { 0.0 } else { cycles * e.inner_steps as f64 };
-    (3.0 * weights + 2.0 * inner * iterations) * (data.train.len() as u64 * e.epochs) as f64
+    (3.0 * weights + 2.0 * inner * iterations) * (data.train.len() as f64 * e.epochs as f64)
 }
 
 /// Runs the cells of `cells` that are neither finished nor failed, the longest first, until all in the shard
@@ -175,19 +202,19 @@ pub fn sweep(
     store: &Store,
     cells: &[Cell],
     options: Options,
-    interrupt: &AtomicBool,
+    samples: &Samples,
+    interrupt: &Interrupt,
     news: &(dyn Fn(News) + Sync),
 ) -> Result<Tally, LabError> {
     let mine: Vec<&Cell> = cells.iter().enumerate().filter(|(at, _)| options.shard.has(*at)).map(|(_, c)| c).collect();
     let mut tally = Tally::default();
-    let samples = Samples::default();
     let mut open: Vec<(&Cell, f64)> = Vec::new();
     for cell in &mine {
         let progress = store.progress(&cell.key)?;
         tally.add(&progress);
         if progress == Progress::Open {
             // A data set that cannot be loaded is the cell's failure, when its turn comes.
-            open.push((cell, samples.of(&cell.experiment).map_or(0.0, |data| work(cell, &data))));
+            open.push((cell, samples.of(&cell.experiment).map_or(0.0, |loaded| work(cell, &loaded.data))));
         }
     }
     open.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -197,7 +224,7 @@ pub fn sweep(
     }
     let threads = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let jobs = if options.jobs == 0 { threads } else { options.jobs }.min(open.len());
-    let pool = Pool { store, worker: Worker::start(store)?, samples, open: Mutex::new(open), interrupt, news };
+    let pool = Pool { store, worker: Worker::start(&store.workers())?, samples, open: Mutex::new(open), interrupt, news };
     let outcome = std::thread::scope(|scope| {
         let job = |_| scope.spawn(|| pool.job(threads.div_ceil(jobs)));
         let jobs: Vec<_> = (0..jobs).map(job).collect();
@@ -212,10 +239,10 @@ pub fn sweep(
 struct Pool<'a> {
     store: &'a Store,
     worker: Worker,
-    samples: Samples,
+    samples: &'a Samples,
     /// Cells that are not known to be done with their arithmetic, the longest first.
     open: Mutex<Vec<(&'a Cell, f64)>>,
-    interrupt: &'a AtomicBool,
+    interrupt: &'a Interrupt,
     news: &'a (dyn Fn(News) + Sync),
 }
 
@@ -225,7 +252,7 @@ impl<'a> Pool<'a> {
         let ended = self.cells(threads);
         if ended.is_err() {
             // The others would meet the same error.
-            self.interrupt.store(true, Ordering::Relaxed);
+            self.interrupt.raise();
         }
         ended
     }
@@ -233,7 +260,7 @@ impl<'a> Pool<'a> {
     fn cells(&self, threads: usize) -> Result<(), LabError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| LabError::option("threads", e.to_string()))?;
-        while !self.interrupt.load(Ordering::Relaxed) {
+        while !self.interrupt.is_raised() {
             let Some((cell, work, claim)) = self.next()? else {
                 if lock(&self.open).is_empty() {
                     break;
@@ -256,14 +283,31 @@ impl<'a> Pool<'a> {
             if self.store.progress(&cell.key)? != Progress::Open {
                 open.remove(at);
                 (self.news)(News::Elsewhere { cell });
-            } else if let Some(claim) = self.worker.claim(&cell.key)? {
+            } else if let Some(claim) = self.claim(cell)? {
                 open.remove(at);
-                return Ok(Some((cell, work, claim)));
+                if claim.deaths() < DEATHS {
+                    return Ok(Some((cell, work, claim)));
+                }
+                self.fail(cell, DIED)?;
+                self.worker.release(&claim)?;
             } else {
                 at += 1;
             }
         }
         Ok(None)
+    }
+
+    /// The right to run a cell; `None` if another worker has it, or has just finished it.
+    fn claim(&self, cell: &Cell) -> Result<Option<Claim>, LabError> {
+        let Some(claim) = self.worker.claim(cell.key.as_str(), &self.store.reached(&cell.key))? else {
+            return Ok(None);
+        };
+        // It may have been finished between two looks.
+        if self.store.progress(&cell.key)? != Progress::Open {
+            self.worker.release(&claim)?;
+            return Ok(None);
+        }
+        Ok(Some(claim))
     }
 
     fn run(&self, cell: &'a Cell, work: f64, claim: &Claim) -> Result<(), LabError> {
@@ -305,27 +349,28 @@ impl<'a> Pool<'a> {
 
     /// Trains from the last checkpoint, or from the start if there is none that can be used.
     fn train(&self, cell: &Cell) -> Result<Summary, LabError> {
-        let data = self.samples.of(&cell.experiment)?;
+        let experiment = &cell.experiment;
+        let loaded = self.samples.of(experiment)?;
+        let contents = loaded.contents(experiment)?;
         let folder = Folder::create(&self.store.work(&cell.key))?;
+        let job = Job { experiment, data: &loaded.data, contents: &contents, folder: &folder, interrupt: self.interrupt };
         let mut steps = 1;
         let mut tell = |news: RunNews| match news {
             RunNews::Begins { steps: total, .. } => steps = total.max(1),
             RunNews::Step { step, .. } => {
                 (self.news)(News::Advances { cell, share: step as f64 / steps as f64 });
             }
-            RunNews::Stability { .. } | RunNews::Epoch { .. } => {}
+            RunNews::Unstable { epoch, sign } => (self.news)(News::Unstable { cell, epoch, sign }),
+            RunNews::Measures | RunNews::Stability { .. } | RunNews::Epoch { .. } => {}
         };
-        let checkpoint = folder.file(names::CHECKPOINT);
-        if checkpoint.exists() {
-            match run(&cell.experiment, &data, &folder, true, self.interrupt, &mut tell) {
-                Err(LabError::Run { path, problem }) if path == checkpoint => {
-                    (self.news)(News::Restarts { cell, reason: &problem });
-                    std::fs::remove_file(&path).map_err(|e| LabError::io(&path, e))?;
-                }
-                other => return Ok(other?.0),
+        match run(&job, &mut tell) {
+            Err(LabError::Run { path, problem }) if names::OF_A_RUN.iter().any(|name| path == folder.file(name)) => {
+                (self.news)(News::Restarts { cell, reason: &problem });
+                folder.remove(&names::OF_A_RUN)?;
+                Ok(run(&job, &mut tell)?.summary)
             }
+            other => Ok(other?.summary),
         }
-        Ok(run(&cell.experiment, &data, &folder, false, self.interrupt, &mut tell)?.0)
     }
 }
 

@@ -5,17 +5,18 @@
 //! | `cells/<key>` | finished runs, moved here whole by one rename |
 //! | `work/<key>` | runs under way, with their checkpoints |
 //! | `failed/<key>` | runs that could not be done, with the reason in `failure.json` |
-//! | `claims/<key>.<n>` | who runs a cell: see [`Worker`](super::worker::Worker) |
+//! | `claims/<key>.<n>` | who runs a cell: see [`Worker`](crate::lease::Worker) |
 //! | `workers/` | a file per process at work, touched while it lives |
 
-use super::key::Key;
+use super::{grid::Cell, key::Key};
 use crate::{
     error::LabError,
-    experiment::{Experiment, from_toml},
-    folder::{Folder, names},
+    experiment::{Experiment, Identity, from_toml},
+    folder::{Folder, clear_partials, names},
+    lease::{Place, is_taken},
+    outcome::{Cost, Summary},
     provenance::Provenance,
     record::{EpochRow, MetricRow, json, read_csv},
-    run::{Cost, Summary},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -66,6 +67,8 @@ pub struct Finished {
 
 const PARTS: [&str; 5] = ["cells", "work", "failed", "claims", "workers"];
 const FAILURE: &str = "failure.json";
+const GRID: &str = "grid.toml";
+const CELLS: &str = "cells.json";
 
 impl Store {
     /// Makes the folders.
@@ -108,12 +111,43 @@ impl Store {
         self.path.join("failed").join(key.as_str())
     }
 
-    pub(super) fn claims(&self) -> PathBuf {
-        self.path.join("claims")
+    /// Where workers agree on who runs what.
+    pub(super) fn workers(&self) -> Place {
+        Place { claims: self.path.join("claims"), workers: self.path.join("workers") }
     }
 
-    pub(super) fn workers(&self) -> PathBuf {
-        self.path.join("workers")
+    /// Whether some live process runs a cell.
+    ///
+    /// # Errors
+    /// If the claims cannot be read.
+    pub fn is_running(&self, key: &Key) -> Result<bool, LabError> {
+        is_taken(&self.workers(), key.as_str())
+    }
+
+    /// How far the work on a cell is: a text that changes with each checkpoint.
+    pub(super) fn reached(&self, key: &Key) -> String {
+        let checkpoint = std::fs::metadata(self.work(key).join(names::CHECKPOINT));
+        let time = checkpoint.and_then(|m| m.modified()).ok();
+        let since = time.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+        since.map_or_else(String::new, |s| s.as_nanos().to_string())
+    }
+
+    /// Keeps a grid's text and its resolved cells with the runs.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn keep_grid(&self, text: &str, cells: &[Cell]) -> Result<(), LabError> {
+        let folder = Folder::existing(&self.path);
+        folder.write(GRID, text.as_bytes())?;
+        folder.write(CELLS, &json(&cells, &self.path)?)
+    }
+
+    /// The cells of the grid that was run here last.
+    ///
+    /// # Errors
+    /// If there was none, or its record is damaged.
+    pub fn kept_cells(&self) -> Result<Vec<Cell>, LabError> {
+        read_json(&self.path.join(CELLS), "`pcalm sweep GRID.toml --out DIR` writes it again")
     }
 
     /// Whether a run is finished.
@@ -146,7 +180,9 @@ impl Store {
         let text = folder.read_text(names::CONFIG).map_err(|e| damaged(e, &cure))?;
         let path = folder.file(names::CONFIG);
         let recorded = from_toml(&text, &path).map_err(|e| damaged(e, &cure))?;
-        if super::key::key(&recorded)? != *key {
+        let provenance: Provenance = read_json(&folder.file(names::PROVENANCE), &cure)?;
+        let identity = provenance.contents.as_ref().map(|contents| Identity::new(&recorded, contents)).transpose()?;
+        if identity.as_ref().map(Key::from).as_ref() != Some(key) {
             return Err(LabError::run(&path, format!("not the configuration of this cell; {cure}")));
         }
         let metrics: Vec<MetricRow> = read_csv(&folder.file(names::METRICS)).map_err(|e| damaged(e, &cure))?;
@@ -156,7 +192,7 @@ impl Store {
             cost: read_json(&folder.file(names::COST), &cure)?,
             epochs: read_csv(&folder.file(names::EPOCHS)).map_err(|e| damaged(e, &cure))?,
             last: metrics.into_iter().next_back(),
-            provenance: read_json(&folder.file(names::PROVENANCE), &cure)?,
+            provenance,
         })
     }
 
@@ -166,6 +202,7 @@ impl Store {
     /// If it cannot be moved.
     pub(super) fn publish(&self, key: &Key) -> Result<bool, LabError> {
         let (from, to) = (self.work(key), self.cell(key));
+        clear_partials(&from)?;
         // A rename onto a folder that holds files fails: the first one stays.
         match std::fs::rename(&from, &to) {
             Ok(()) => {

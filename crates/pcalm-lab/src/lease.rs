@@ -1,0 +1,362 @@
+//! Who works on what, agreed on through files alone: no locks that a network file system might lack.
+//!
+//! A process at work has a file in a folder of workers that it touches every [`BEAT`]. To take a thing it makes the
+//! folder `<thing>.<n>`, n being one more than that of the last claim on it, by renaming a folder that already names
+//! the worker. A rename onto a folder that holds a file fails, on every file system, so one process gets each n. A
+//! claim counts while its n is the largest and its worker alive; that of a dead worker is overtaken by n + 1, never
+//! taken away.
+//!
+//! A worker is dead if its file is gone, or if the file has not been touched for [`PATIENCE`] by the file server's
+//! clock; on the same host also as soon as its process is gone, which shows in the file no longer being locked.
+
+use crate::error::LabError;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{File, TryLockError},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
+    time::{Duration, SystemTime},
+};
+
+/// How often a worker shows that it is alive.
+const BEAT: Duration = Duration::from_secs(15);
+/// How long a worker on another host may be silent. Long enough for a file server to be restarted.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// The file of a claim, which names its worker.
+const OWNER: &str = "worker";
+
+/// Where claims and the files of workers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// A folder per claim.
+    pub claims: PathBuf,
+    /// A file per worker.
+    pub workers: PathBuf,
+}
+
+/// This process as others see it.
+#[derive(Debug)]
+pub struct Worker {
+    place: Place,
+    path: PathBuf,
+    /// Held for its lock.
+    _file: File,
+    stop: Option<Sender<()>>,
+    heart: Option<JoinHandle<()>>,
+}
+
+/// The right to work on a thing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claim {
+    thing: String,
+    number: u64,
+    deaths: u32,
+}
+
+/// What stands in a claim's file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Owner {
+    worker: String,
+    /// Earlier workers that died in a row without getting further.
+    deaths: u32,
+    /// How far the work was when the claim was made.
+    reached: String,
+}
+
+impl Claim {
+    /// How many workers died in a row on the thing without getting further than they had found it.
+    pub fn deaths(&self) -> u32 {
+        self.deaths
+    }
+}
+
+impl Worker {
+    /// Registers this process.
+    ///
+    /// # Errors
+    /// If its file cannot be written.
+    pub fn start(place: &Place) -> Result<Self, LabError> {
+        let folder = &place.workers;
+        let io = |e| LabError::io(folder, e);
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.is_file() && !worker_is_alive(&path)? {
+                // Left by a process that was killed; another may be clearing up at this moment.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        let mut file = tempfile::Builder::new().prefix("worker-").tempfile_in(folder).map_err(io)?;
+        // Where locks are not to be had, the file's age alone says who lives.
+        let _ = file.as_file().try_lock();
+        file.write_all(host().as_bytes()).map_err(io)?;
+        let (file, path) = file.keep().map_err(|e| io(e.error))?;
+        let (stop, stopped) = channel();
+        let beating = path.clone();
+        let heart = std::thread::spawn(move || {
+            while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+                // A beat that fails is made up for by the next.
+                let _ = touch(&beating);
+            }
+        });
+        Ok(Worker { place: place.clone(), path, _file: file, stop: Some(stop), heart: Some(heart) })
+    }
+
+    /// The right to work on a thing; `None` if another worker has it. `reached` says how far the work is, in words
+    /// that change when it gets further: workers that died without changing them are counted.
+    ///
+    /// # Errors
+    /// If the claim cannot be written.
+    pub fn claim(&self, thing: &str, reached: &str) -> Result<Option<Claim>, LabError> {
+        let last = last_claim(&self.place, thing)?;
+        let mut deaths = 0;
+        if let Some(number) = last {
+            let path = claim_path(&self.place, thing, number);
+            match owner(&path)? {
+                Some(owner) if worker_is_alive(&self.place.workers.join(&owner.worker))? => return Ok(None),
+                Some(owner) if owner.reached == reached => deaths = owner.deaths + 1,
+                Some(_) => {}
+                // Released at this moment; the next look will tell.
+                None => return Ok(None),
+            }
+        }
+        let claim = Claim { thing: thing.to_owned(), number: last.map_or(0, |n| n + 1), deaths };
+        Ok(self.make(&claim, reached)?.then_some(claim))
+    }
+
+    /// Whether a claim still counts: a worker that was silent for too long is overtaken.
+    ///
+    /// # Errors
+    /// If the claims cannot be read.
+    pub fn holds(&self, claim: &Claim) -> Result<bool, LabError> {
+        Ok(last_claim(&self.place, &claim.thing)? == Some(claim.number))
+    }
+
+    /// Lets others work on the thing, or clears up after it is done.
+    ///
+    /// # Errors
+    /// If the claim cannot be removed.
+    pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
+        for number in (0..=claim.number).rev() {
+            let path = claim_path(&self.place, &claim.thing, number);
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the claim's folder; `false` if another worker was first.
+    fn make(&self, claim: &Claim, reached: &str) -> Result<bool, LabError> {
+        let (folder, target) = (&self.place.claims, claim_path(&self.place, &claim.thing, claim.number));
+        let io = |e| LabError::io(folder, e);
+        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(io)?;
+        let worker = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let owner = Owner { worker, deaths: claim.deaths, reached: reached.to_owned() };
+        let text = serde_json::to_vec(&owner).map_err(|e| LabError::run(&target, e.to_string()))?;
+        std::fs::write(made.path().join(OWNER), text).map_err(io)?;
+        match std::fs::rename(made.path(), &target) {
+            Ok(()) => {
+                // It has moved; there is nothing left to clear up.
+                let _ = made.keep();
+                Ok(true)
+            }
+            Err(_) if target.is_dir() => Ok(false),
+            Err(error) => Err(LabError::io(&target, error)),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(heart) = self.heart.take() {
+            let _ = heart.join();
+        }
+        // A file left behind is one of a dead worker.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Writes the host's name again, which sets the file's time by the server's clock.
+fn touch(path: &Path) -> std::io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(host().as_bytes())?;
+    file.sync_all()
+}
+
+/// This machine's name.
+pub fn host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Whether some live worker has the thing.
+///
+/// # Errors
+/// If the claims cannot be read.
+pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
+    let Some(number) = last_claim(place, thing)? else { return Ok(false) };
+    owner(&claim_path(place, thing, number))?.map_or(Ok(true), |o| worker_is_alive(&place.workers.join(o.worker)))
+}
+
+fn claim_path(place: &Place, thing: &str, number: u64) -> PathBuf {
+    place.claims.join(format!("{thing}.{number}"))
+}
+
+fn last_claim(place: &Place, thing: &str) -> Result<Option<u64>, LabError> {
+    let folder = &place.claims;
+    let mut last = None;
+    for entry in std::fs::read_dir(folder).map_err(|e| LabError::io(folder, e))? {
+        let name = entry.map_err(|e| LabError::io(folder, e))?.file_name();
+        let number = name.to_str().and_then(|n| n.strip_prefix(thing)).and_then(|n| n.strip_prefix('.'));
+        last = last.max(number.and_then(|n| n.parse().ok()));
+    }
+    Ok(last)
+}
+
+/// Whose claim it is; `None` if it has just been released.
+fn owner(claim: &Path) -> Result<Option<Owner>, LabError> {
+    let path = claim.join(OWNER);
+    match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| LabError::run(&path, e.to_string())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(LabError::io(&path, e)),
+    }
+}
+
+/// Whether the worker of that file is alive.
+fn worker_is_alive(path: &Path) -> Result<bool, LabError> {
+    let on_this_host = std::fs::read_to_string(path).is_ok_and(|h| h == host());
+    writer_is_alive(path, on_this_host)
+}
+
+/// Whether the process that keeps a file locked while it lives is alive: on this host the lock says so, elsewhere
+/// how long the file has not been touched.
+pub(crate) fn writer_is_alive(path: &Path, on_this_host: bool) -> Result<bool, LabError> {
+    let io = |e| LabError::io(path, e);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(io(e)),
+    };
+    match file.try_lock() {
+        Ok(()) if on_this_host => return Ok(false),
+        Err(TryLockError::WouldBlock) => return Ok(true),
+        _ => {}
+    }
+    let touched = file.metadata().and_then(|m| m.modified()).map_err(io)?;
+    let silent = server_time(path.parent().unwrap_or(path)).duration_since(touched).unwrap_or_default();
+    Ok(silent < PATIENCE)
+}
+
+/// The time by the clock that sets the files' times, which may not be this host's.
+fn server_time(folder: &Path) -> SystemTime {
+    let made = tempfile::tempfile_in(folder).and_then(|mut f| f.write_all(b"?").and_then(|()| f.metadata()));
+    made.and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THING: &str = "thing";
+
+    fn place() -> (tempfile::TempDir, Place) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { claims: folder.path().join("claims"), workers: folder.path().join("workers") };
+        std::fs::create_dir(&place.claims).unwrap();
+        std::fs::create_dir(&place.workers).unwrap();
+        (folder, place)
+    }
+
+    /// A claim by a worker on another host that was last seen `ago`.
+    fn foreign_claim(place: &Place, ago: Duration) {
+        let worker = place.workers.join("worker-elsewhere");
+        std::fs::write(&worker, "another-host").unwrap();
+        let touched = SystemTime::now() - ago;
+        File::options().write(true).open(&worker).unwrap().set_modified(touched).unwrap();
+        let claim = claim_path(place, THING, 0);
+        std::fs::create_dir(&claim).unwrap();
+        let owner = Owner { worker: "worker-elsewhere".into(), deaths: 0, reached: String::new() };
+        std::fs::write(claim.join(OWNER), serde_json::to_vec(&owner).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn of_many_workers_that_claim_a_thing_at_once_one_gets_it() {
+        let (_folder, place) = place();
+        let workers: Vec<Worker> = (0..8).map(|_| Worker::start(&place).unwrap()).collect();
+        for _ in 0..50 {
+            let won: Vec<(&Worker, Claim)> = std::thread::scope(|scope| {
+                let tries: Vec<_> = workers
+                    .iter()
+                    .map(|w| scope.spawn(move || w.claim(THING, "").unwrap().map(|claim| (w, claim))))
+                    .collect();
+                tries.into_iter().filter_map(|t| t.join().unwrap()).collect()
+            });
+            assert_eq!(won.len(), 1);
+            assert!(won[0].0.holds(&won[0].1).unwrap());
+            won[0].0.release(&won[0].1).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_claim_of_a_process_that_is_gone_is_overtaken_once() {
+        let (_folder, place) = place();
+        let lost = Worker::start(&place).unwrap();
+        let claim = lost.claim(THING, "").unwrap().unwrap();
+        // As after kill -9: the file stays, its lock goes.
+        lost._file.unlock().unwrap();
+        let (first, second) = (Worker::start(&place).unwrap(), Worker::start(&place).unwrap());
+        let taken = first.claim(THING, "").unwrap().unwrap();
+        assert!(second.claim(THING, "").unwrap().is_none());
+        assert!(first.holds(&taken).unwrap() && !lost.holds(&claim).unwrap());
+    }
+
+    #[test]
+    fn deaths_in_a_row_are_counted_until_the_work_gets_further() {
+        let (_folder, place) = place();
+        let die = |reached: &str| {
+            let worker = Worker::start(&place).unwrap();
+            let deaths = worker.claim(THING, reached).unwrap().unwrap().deaths();
+            worker._file.unlock().unwrap();
+            deaths
+        };
+        assert_eq!(["", "", "", "step 5", "step 5"].map(die), [0, 1, 2, 0, 1]);
+        // What ends well leaves no count behind.
+        let worker = Worker::start(&place).unwrap();
+        worker.release(&worker.claim(THING, "step 5").unwrap().unwrap()).unwrap();
+        assert_eq!(worker.claim(THING, "step 5").unwrap().unwrap().deaths(), 0);
+    }
+
+    #[test]
+    fn a_silent_worker_on_another_host_keeps_its_claim_for_a_while() {
+        let (_folder, place) = place();
+        foreign_claim(&place, PATIENCE - Duration::from_secs(60));
+        let worker = Worker::start(&place).unwrap();
+        assert!(worker.claim(THING, "").unwrap().is_none());
+        assert!(is_taken(&place, THING).unwrap());
+    }
+
+    #[test]
+    fn a_worker_on_another_host_that_was_silent_for_too_long_is_overtaken() {
+        let (_folder, place) = place();
+        foreign_claim(&place, PATIENCE + Duration::from_secs(60));
+        let worker = Worker::start(&place).unwrap();
+        assert!(!is_taken(&place, THING).unwrap());
+        assert!(worker.claim(THING, "").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_worker_that_ends_leaves_nothing_behind() {
+        let (_folder, place) = place();
+        let worker = Worker::start(&place).unwrap();
+        let claim = worker.claim(THING, "").unwrap().unwrap();
+        worker.release(&claim).unwrap();
+        drop(worker);
+        for folder in [&place.claims, &place.workers] {
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! How a run begins, or goes on from its checkpoint.
+
+use super::{
+    COMMAND, Job, News, Progress, Run, changes,
+    saved::Saved,
+    tables::{Lengths, Tables},
+};
+use crate::{
+    batches::{Gathered, order, steps_per_epoch},
+    error::LabError,
+    experiment::{Difference, Identity, Plan, plan, shape},
+    folder::names,
+    memory,
+    outcome::{Cost, read_json},
+    provenance::{Provenance, provenance_of},
+    record::{EpochRow, Tally, read_csv},
+    tenancy::sign,
+    watch::{Watch, condition},
+};
+use pcalm::{
+    backend::Backend,
+    error::StabilityBound,
+    lagrangian::penalties,
+    minibatch::Minibatch,
+    network::Network,
+    optimizer::Optimizer,
+    theory::{Accuracy, Operator, largest_eigenvalue, nesterov_momentum},
+    train::Trainer,
+};
+
+/// For η = 1/λ_max, which every later bit follows from.
+const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
+/// For a warning, which two digits are enough for; from below.
+const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
+/// Samples that such a warning looks at.
+const FEW: usize = 16;
+
+impl<'a, B: Backend + Copy> Run<'a, B> {
+    pub(super) fn start(backend: B, job: &'a Job<'a>, news: &mut dyn FnMut(News)) -> Result<Self, LabError> {
+        let Job { experiment, data, folder, .. } = *job;
+        let mut plan = Plan::new(experiment, data)?;
+        memory::afford(&plan, experiment, &backend)?;
+        let identity = Identity::new(experiment, job.contents)?;
+        let saved = Saved::<B::Real>::read(folder)?;
+        let changed = saved.as_ref().map(|s| s.compare(&identity, folder)).transpose()?.unwrap_or_default();
+
+        // What is drawn or read from --init is needed only to begin with.
+        let path = folder.file(names::CHECKPOINT);
+        let (network, saved) = match saved {
+            Some(Saved { checkpoint, progress, .. }) => {
+                if shape(&checkpoint.network) != plan.architecture || checkpoint.loss != plan.loss {
+                    let problem = format!("the checkpoint is of another architecture than {}", names::CONFIG);
+                    return Err(LabError::run(&path, problem));
+                }
+                let moments = (checkpoint.moments.into_owned(), checkpoint.updates);
+                (checkpoint.network.into_owned(), Some((moments, progress)))
+            }
+            None => (plan.network::<B::Real>(experiment, data)?.network, None),
+        };
+        let loss = plan.loss;
+        let rho = penalties(&plan.rule.rho, network.hidden())?;
+        let stoppable = || {
+            let mut minibatch = Minibatch::new(backend, loss, rho.clone());
+            minibatch.set_interrupt(job.interrupt.flag());
+            minibatch
+        };
+        let (mut minibatch, mut meter) = (stoppable(), stoppable());
+        let mut optimizer = Optimizer::new(plan.optimizer, &network)?;
+        let watched = plan.watch_every > 0;
+        let (progress, tables, epochs, cost) = match saved {
+            Some(((moments, updates), progress)) => {
+                let total = steps_per_epoch(data, experiment.batch, plan.drop_last).saturating_mul(experiment.epochs);
+                if progress.step > total {
+                    let problem = format!("{}; the run has already done {} steps", experiment.epochs, progress.step);
+                    return Err(LabError::option("epochs", problem));
+                }
+                optimizer.restore(moments, updates).map_err(|e| LabError::run(&path, e.to_string()))?;
+                let tables = Tables::resume(folder, &progress.lengths, watched)?;
+                note_changes(job, progress.step, changed)?;
+                let epochs: Vec<EpochRow> = read_csv(&folder.file(names::EPOCHS))?;
+                // What it cost is no part of the result: where that is lost, the run goes on.
+                let cost: Cost = read_json(folder, names::COST).unwrap_or_default();
+                (progress, tables, epochs, cost)
+            }
+            None => {
+                sign(folder, COMMAND, Some((experiment, job.contents)))?;
+                let tables = Tables::create(folder, watched)?;
+                if plan.iterative {
+                    news(News::Measures);
+                }
+                let progress = fresh(&plan, &mut minibatch, &mut meter, &network, job)?;
+                (progress, tables, Vec::new(), Cost::default())
+            }
+        };
+        if let Some(momentum) = progress.momentum {
+            plan.rule.nesterov = momentum;
+        }
+        let at_start = first_eta(&plan, progress.lambda_max);
+        let bound = progress.sigma_squared.map(|sigma_squared| bound(&plan, at_start, sigma_squared));
+        let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
+        let wide = penalties::<f64>(&plan.rule.rho, network.hidden())?;
+        let watch = Watch::new(data, loss, wide, plan.dual_step());
+        let trainer = Trainer::new(network, rule, optimizer, minibatch);
+        Ok(Run { job, plan, loss, identity, bound, watch, trainer, meter, progress, tables, epochs, cost, saved: None })
+    }
+}
+
+/// The state before the first step, with what step sizes follow from.
+fn fresh<B: Backend>(
+    plan: &Plan,
+    minibatch: &mut Minibatch<B>,
+    meter: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    job: &Job,
+) -> Result<Progress, LabError> {
+    let mut lambda_max = None;
+    if plan.auto_eta && plan.iterative {
+        minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
+        lambda_max = Some(largest_eigenvalue(minibatch, network, Operator::Energy, FOR_ETA)?);
+    }
+    let sigma_squared = plan.iterative.then(|| sigma_squared(meter, network, job)).transpose()?;
+    let momentum = if plan.auto_nesterov {
+        let rho = penalties(&plan.rule.rho, network.hidden())?;
+        Some(nesterov_momentum(condition(job.data, network, plan.loss, rho)?))
+    } else {
+        None
+    };
+    Ok(Progress {
+        step: 0,
+        evaluated: 0,
+        eta: first_eta(plan, lambda_max),
+        lambda_max,
+        sigma_squared,
+        momentum,
+        first_watched: None,
+        stable: true,
+        unstable_epochs: 0,
+        stopped: None,
+        recent: Tally::default(),
+        total: Tally::default(),
+        lengths: Lengths::default(),
+        watch: Default::default(),
+    })
+}
+
+/// η at the start; the one in use differs where it follows λ_max.
+pub fn first_eta(plan: &Plan, lambda_max: Option<f64>) -> f64 {
+    match lambda_max {
+        Some(lambda_max) if plan.auto_eta => 1.0 / lambda_max,
+        _ if plan.iterative => plan.rule.eta,
+        // Closed forms have no step size; any valid number keeps the settings valid.
+        _ => 1.0,
+    }
+}
+
+/// σ_max² on a few samples of the first batch, roughly.
+pub fn sigma_squared<B: Backend>(
+    meter: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    job: &Job,
+) -> Result<f64, LabError> {
+    meter.load(network, &first_samples(job, job.experiment.batch.min(FEW)).batch()?)?;
+    Ok(largest_eigenvalue(meter, network, Operator::Constraint, FOR_BOUND)?)
+}
+
+/// The stability bound of the plan's rule.
+pub fn bound(plan: &Plan, eta: f64, sigma_squared: f64) -> StabilityBound {
+    let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
+    StabilityBound::new(eta, sigma_squared, largest_rho, plan.dual_step())
+}
+
+fn first_samples<R: pcalm::real::Real>(job: &Job, count: usize) -> Gathered<R> {
+    let mut first = Gathered::default();
+    let order = order(job.data.train.len(), job.experiment.seed, 0);
+    first.gather(&job.data.train, job.data.classes, order.into_iter().take(count));
+    first
+}
+
+/// Records what is done differently from here on, and by which program.
+fn note_changes(job: &Job, step: u64, mut changed: Vec<Difference>) -> Result<(), LabError> {
+    let folder = job.folder;
+    if folder.has(names::PROVENANCE) {
+        let before: Provenance = read_json(folder, names::PROVENANCE)?;
+        changed.extend(changes::of_program(&before, &provenance_of(COMMAND, job.contents)));
+    }
+    changes::note(folder, step, &changed)?;
+    sign(folder, COMMAND, Some((job.experiment, job.contents)))
+}

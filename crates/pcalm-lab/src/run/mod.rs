@@ -1,0 +1,400 @@
+//! One training run, from an experiment to a run folder.
+//!
+//! A run goes on from the checkpoint in its folder, or begins if there is none. Whether a folder may be used at all
+//! is decided before, in [`tenancy`](crate::tenancy).
+
+mod alarm;
+mod begin;
+mod changes;
+mod saved;
+mod tables;
+
+pub use alarm::Sign;
+pub use saved::Progress;
+
+use crate::{
+    batches::{Gathered, order, steps_per_epoch},
+    dataset::Dataset,
+    error::LabError,
+    experiment::{Contents, Experiment, Identity, Plan, plan},
+    folder::{Folder, names},
+    interrupt::Interrupt,
+    memory,
+    outcome::{Cost, End, Outcome, Summary},
+    record::{EpochRow, LayerRow, MetricRow, Tally, finite, json},
+    watch::{StabilityRow, Watch},
+};
+use pcalm::{
+    Error,
+    backend::{Backend, Cpu, Reference},
+    error::StabilityBound,
+    loss::Loss,
+    minibatch::{Minibatch, Report, Score},
+    network::file::tensors,
+    real::Real,
+    train::{Probe, Trainer},
+};
+use std::time::Instant;
+use tables::Tables;
+
+/// What `run.json` calls a training run.
+pub const COMMAND: &str = "train";
+
+/// News of a run, for a progress display.
+#[derive(Clone, Debug)]
+pub enum News<'a> {
+    /// The largest eigenvalues that step size and stability follow from are measured.
+    Measures,
+    /// Training begins (or goes on) at a step.
+    Begins {
+        /// Steps done.
+        step: u64,
+        /// Steps in all.
+        steps: u64,
+        /// Step size η.
+        eta: f64,
+        /// The stability bound, if the rule iterates.
+        bound: Option<&'a StabilityBound>,
+    },
+    /// A step was done.
+    Step {
+        /// Steps done.
+        step: u64,
+        /// Mean training loss since the last row of metrics.
+        loss: f64,
+        /// Training accuracy since the last row of metrics; absent in regression.
+        accuracy: Option<f64>,
+    },
+    /// Watched inference has become unstable, or stable again.
+    Stability {
+        /// The measurement.
+        row: &'a StabilityRow,
+    },
+    /// For the first time, inference at the end of an epoch shows a sign of being unstable.
+    Unstable {
+        /// The epoch.
+        epoch: u64,
+        /// The sign.
+        sign: &'a Sign,
+    },
+    /// An epoch was evaluated.
+    Epoch {
+        /// Its row.
+        row: &'a EpochRow,
+    },
+}
+
+/// What to run, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The options.
+    pub experiment: &'a Experiment,
+    /// The samples.
+    pub data: &'a Dataset,
+    /// What the files read hold.
+    pub contents: &'a Contents,
+    /// The run's own folder.
+    pub folder: &'a Folder,
+    /// Stops the run, with a checkpoint.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Trains as the experiment says, in the number type it names; writes to the folder as it goes, and goes on from
+/// the checkpoint there if there is one.
+///
+/// # Errors
+/// If the experiment cannot be run, the checkpoint belongs to another run, or a file cannot be written. A
+/// divergence is an outcome, not an error.
+pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+    match job.experiment.dtype.as_str() {
+        "f32" => Run::start(Cpu::new(), job, news)?.train(news),
+        "f64" => Run::start(Reference::<f64>::new(), job, news)?.train(news),
+        other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
+    }
+}
+
+struct Run<'a, B: Backend> {
+    job: &'a Job<'a>,
+    plan: Plan,
+    loss: Loss,
+    identity: Identity,
+    bound: Option<StabilityBound>,
+    watch: Watch,
+    trainer: Trainer<B>,
+    /// For measuring σ_max² on a few samples, apart from the trainer's own.
+    meter: Minibatch<B>,
+    progress: Progress,
+    tables: Tables,
+    epochs: Vec<EpochRow>,
+    cost: Cost,
+    /// Steps done and epochs evaluated at the last checkpoint written here.
+    saved: Option<(u64, u64)>,
+}
+
+/// Why training stopped short.
+enum Halt {
+    Interrupted,
+    Failed(LabError),
+}
+
+impl From<LabError> for Halt {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Core(Error::Interrupted) => Halt::Interrupted,
+            other => Halt::Failed(other),
+        }
+    }
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        LabError::from(error).into()
+    }
+}
+
+impl<B: Backend + Copy> Run<'_, B> {
+    fn train(mut self, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+        let _careful = self.job.interrupt.careful();
+        let experiment = self.job.experiment;
+        let per_epoch = steps_per_epoch(self.job.data, experiment.batch, self.plan.drop_last);
+        let total = per_epoch.saturating_mul(experiment.epochs);
+        let (step, eta) = (self.progress.step, self.progress.eta);
+        news(News::Begins { step, steps: total, eta, bound: self.bound.as_ref() });
+        let (end, message) = match self.train_to(total, per_epoch, news) {
+            Ok(()) => (End::Done, None),
+            Err(Halt::Interrupted) => (End::Interrupted, None),
+            Err(Halt::Failed(LabError::Core(Error::Diverged(mut divergence)))) => {
+                divergence.bound = self.bound;
+                (End::Diverged, Some(divergence.to_string()))
+            }
+            Err(Halt::Failed(other)) => return Err(other),
+        };
+        if end != End::Diverged {
+            self.checkpoint()?;
+        }
+        self.finish(end, message)
+    }
+
+    fn train_to(&mut self, total: u64, per_epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), Halt> {
+        let mut gathered = Gathered::default();
+        let mut shuffled = (u64::MAX, Vec::new());
+        loop {
+            let step = self.progress.step;
+            if step.is_multiple_of(per_epoch) && self.progress.evaluated <= step / per_epoch {
+                self.end_epoch(step / per_epoch, news)?;
+                self.checkpoint()?;
+            }
+            if self.progress.first_watched.is_none() && self.plan.watch_every > 0 {
+                self.watch_stability(step, news)?;
+            }
+            if step >= total {
+                return Ok(());
+            }
+            if self.job.interrupt.is_raised() {
+                return Err(Halt::Interrupted);
+            }
+            let (epoch, within) = (step / per_epoch, step % per_epoch);
+            let clock = Instant::now();
+            let (experiment, data) = (self.job.experiment, self.job.data);
+            if shuffled.0 != epoch {
+                shuffled = (epoch, order(data.train.len(), experiment.seed, epoch));
+            }
+            let from = within as usize * experiment.batch;
+            let to = from.saturating_add(experiment.batch).min(data.train.len());
+            gathered.gather(&data.train, data.classes, shuffled.1[from..to].iter().copied());
+            let factor = self.plan.schedule.factor(step, total, experiment.warmup);
+            let rate = self.plan.learning_rate * factor;
+            let report = self.trainer.step(&gathered.batch()?, rate)?;
+            self.cost.training += clock.elapsed().as_secs_f64();
+            self.cost.steps += 1;
+            self.after_step(&report, rate, per_epoch, news);
+            let step = self.progress.step;
+            if self.plan.watch_every > 0 && step.is_multiple_of(self.plan.watch_every) {
+                self.watch_stability(step, news)?;
+            }
+            if step.is_multiple_of(experiment.checkpoint_every) && !step.is_multiple_of(per_epoch) {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    fn after_step(&mut self, report: &Report, rate: f64, per_epoch: u64, news: &mut dyn FnMut(News)) {
+        let p = &mut self.progress;
+        p.step += 1;
+        p.recent.add(report);
+        p.total.add(report);
+        p.stopped = Some((report.stop.name().to_owned(), report.steps));
+        let score = p.recent.score();
+        let (loss, accuracy) = (score.mean_loss(), self.job.data.train.accuracy(&score));
+        news(News::Step { step: p.step, loss, accuracy });
+        if p.step.is_multiple_of(self.job.experiment.metrics_every) || p.step.is_multiple_of(per_epoch) {
+            self.tables.metrics.push(MetricRow {
+                step: p.step,
+                epoch: p.step as f64 / per_epoch as f64,
+                learning_rate: rate,
+                train_loss: loss,
+                train_accuracy: accuracy,
+            });
+            p.recent = Tally::default();
+        }
+    }
+
+    /// Measures the stability; says so when it is lost or regained, and follows λ_max if asked to.
+    fn watch_stability(&mut self, step: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+        let clock = Instant::now();
+        let p = &mut self.progress;
+        // By as much as λ_max of the watched samples has changed since the start.
+        let (start, now, first) = (begin::first_eta(&self.plan, p.lambda_max), p.eta, p.first_watched);
+        let follow = |lambda_max: f64| start * first.unwrap_or(lambda_max) / lambda_max;
+        let eta = |lambda_max: f64| if self.plan.track_eta { follow(lambda_max) } else { now };
+        let row = self.watch.measure(&mut p.watch, self.trainer.network(), step, eta)?;
+        p.first_watched = first.or(Some(row.lambda_max));
+        let was_stable = std::mem::replace(&mut p.stable, row.is_stable());
+        if let Some(table) = &mut self.tables.stability {
+            table.push(row);
+        }
+        if row.is_stable() != was_stable {
+            news(News::Stability { row: &row });
+        }
+        if row.eta != p.eta {
+            p.eta = row.eta;
+            let name = &self.job.experiment.rule;
+            self.trainer.set_rule(plan::rule::<B>(name, &self.plan, self.trainer.network(), row.eta)?);
+        }
+        self.cost.watching += clock.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+        let clock = Instant::now();
+        let test = self.evaluate()?;
+        self.note_memory();
+        let probe = self.probe()?;
+        self.note_memory();
+        let (step, samples) = (self.progress.step, &self.job.data.test);
+        let row = EpochRow::new((epoch, step), (samples, self.loss), &test, &probe, &self.progress.total);
+        news(News::Epoch { row: &row });
+        self.tables.epochs.push(row.clone());
+        self.epochs.push(row);
+        LayerRow::of(epoch, &probe).for_each(|row| self.tables.layers.push(row));
+        self.cost.evaluation += clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        if let Some(sign) = self.sign(epoch, &probe)? {
+            self.progress.unstable_epochs += 1;
+            if self.progress.unstable_epochs == 1 {
+                news(News::Unstable { epoch, sign: &sign });
+            }
+        }
+        self.cost.watching += clock.elapsed().as_secs_f64();
+        self.progress.evaluated = epoch + 1;
+        Ok(())
+    }
+
+    /// What shows at the end of an epoch that inference is unstable, if anything does.
+    fn sign(&mut self, epoch: u64, probe: &Probe) -> Result<Option<Sign>, LabError> {
+        if let Some(sign) = Sign::of(probe) {
+            return Ok(Some(sign));
+        }
+        // The bound at the start was reported as training began.
+        if epoch == 0 || !self.plan.iterative {
+            return Ok(None);
+        }
+        let sigma_squared = begin::sigma_squared(&mut self.meter, self.trainer.network(), self.job)?;
+        let bound = begin::bound(&self.plan, self.progress.eta, sigma_squared);
+        Ok((!bound.holds()).then_some(Sign::Bound(bound)))
+    }
+
+    /// Training holds no more than evaluation and diagnostics.
+    fn note_memory(&mut self) {
+        let held = self.trainer.memory();
+        self.cost.memory.weights = held.weights as u64;
+        self.cost.memory.states = self.cost.memory.states.max(held.states as u64);
+    }
+
+    fn evaluate(&mut self) -> Result<Score, LabError> {
+        let (experiment, data) = (self.job.experiment, self.job.data);
+        // No more samples at a time than the run needs states for anyway.
+        let at_once = experiment.batch.max(experiment.probe_samples);
+        let mut sum = Score::default();
+        for batch in crate::batches::chunks(&data.test, data.classes, at_once) {
+            if self.job.interrupt.is_raised() {
+                return Err(Error::Interrupted.into());
+            }
+            sum += self.trainer.evaluate(&batch.batch()?)?;
+        }
+        Ok(sum)
+    }
+
+    fn probe(&mut self) -> Result<Probe, LabError> {
+        let (experiment, data) = (self.job.experiment, self.job.data);
+        let mut gathered = Gathered::default();
+        gathered.gather(&data.train, data.classes, 0..experiment.probe_samples.min(data.train.len()));
+        Ok(self.trainer.probe(&gathered.batch()?)?)
+    }
+
+    /// Brings everything so far to disk. Rows come first: the checkpoint says how many of them count.
+    fn checkpoint(&mut self) -> Result<(), LabError> {
+        let now = (self.progress.step, self.progress.evaluated);
+        if self.saved == Some(now) {
+            return Ok(());
+        }
+        // Weights that have just overflowed cannot be gone on from; the next forward pass will say so.
+        let edges = self.trainer.network().edges();
+        if !edges.iter().all(|e| e.weight().iter().all(|w| w.wide().is_finite())) {
+            return Ok(());
+        }
+        self.tables.flush()?;
+        self.progress.lengths = self.tables.lengths();
+        self.write_cost()?;
+        let (network, optimizer) = (self.trainer.network(), self.trainer.optimizer());
+        saved::write(self.job.folder, (network, self.loss, optimizer), &self.progress, &self.identity)?;
+        self.saved = Some(now);
+        Ok(())
+    }
+
+    fn write_cost(&mut self) -> Result<(), LabError> {
+        self.cost.memory.peak = self.cost.memory.peak.max(memory::peak());
+        self.cost.memory.data = self.job.data.bytes() as u64;
+        self.cost.seconds_per_step = self.cost.training / self.cost.steps.max(1) as f64;
+        self.job.folder.write(names::COST, &json(&self.cost, self.job.folder.path())?)
+    }
+
+    fn finish(mut self, end: End, message: Option<String>) -> Result<Outcome, LabError> {
+        let folder = self.job.folder;
+        self.tables.flush()?;
+        let file = tensors(self.trainer.network(), self.loss);
+        folder.write_with(names::NETWORK, |out| file.write_to(out))?;
+        self.write_cost()?;
+        let summary = self.summary(end, message);
+        folder.write(names::SUMMARY, &json(&summary, folder.path())?)?;
+        Ok(Outcome { summary, cost: self.cost, epochs: self.epochs })
+    }
+
+    fn summary(&self, end: End, message: Option<String>) -> Summary {
+        let p = &self.progress;
+        let epoch = self.epochs.last();
+        Summary {
+            rule: self.job.experiment.rule.clone(),
+            seed: self.job.experiment.seed,
+            end,
+            message,
+            steps: p.step,
+            test_accuracy: epoch.and_then(|e| e.test_accuracy),
+            test_r2: epoch.and_then(|e| e.test_r2),
+            test_loss: epoch.and_then(|e| finite(e.test_loss)),
+            alignment: epoch.and_then(|e| finite(e.alignment)),
+            norm_ratio: epoch.and_then(|e| finite(e.norm_ratio)),
+            stop_reason: p.stopped.as_ref().map(|(name, _)| name.clone()),
+            inference_steps: p.stopped.as_ref().map_or(0, |(_, steps)| *steps),
+            products_per_sample: p.total.sample_products as f64 / p.total.samples.max(1) as f64,
+            multiply_adds: p.total.multiply_adds,
+            parameters: self.trainer.network().parameters(),
+            eta: p.eta,
+            momentum: p.momentum,
+            lambda_max: p.lambda_max,
+            stability: self.bound.map(|b| b.value),
+            unstable_epochs: p.unstable_epochs,
+            learning_rate: self.plan.learning_rate,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use pcalm_lab::{experiment::Experiment, figure::Scale, sweep::Shard};
 use std::path::PathBuf;
 
@@ -13,8 +13,16 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// What was asked for, and which options were given; or clap's help or refusal.
+pub fn parse() -> Result<(Cli, ArgMatches), clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
+    Ok((cli, matches))
+}
+
 /// The command line, with defaults of their own for some verbs.
-pub fn command() -> clap::Command {
+fn command() -> clap::Command {
     Cli::command()
         // Long enough for its rules to tell apart on the embedded data, where one epoch is only 188
         // steps.

@@ -1,13 +1,14 @@
 //! The pcalm command line: data on stdout, progress and warnings on stderr.
 //!
-//! Exit codes, decided here alone: 0 done; 1 it ran but diverged or was interrupted; 2 an error.
+//! Exit codes, decided here alone: 0 done, also when the reader of stdout wanted no more; 1 it ran but diverged
+//! or was interrupted; 2 an error.
 
 mod args;
 mod commands;
+mod output;
 mod progress;
 mod sweep_progress;
 
-use clap::FromArgMatches;
 use pcalm_lab::LabError;
 use std::process::ExitCode;
 
@@ -20,20 +21,27 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let matches = args::command().get_matches();
-    let cli = match args::Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
-    };
-    match commands::dispatch(&cli, &matches) {
+    match args::parse() {
+        Ok((cli, matches)) => code(commands::dispatch(&cli, &matches)),
+        Err(refusal) if refusal.use_stderr() => {
+            output::usage(&refusal);
+            ExitCode::from(2)
+        }
+        Err(help) => code(output::help(&help).map(|()| Outcome::Done).map_err(commands::Failure::from)),
+    }
+}
+
+fn code(end: Result<Outcome, commands::Failure>) -> ExitCode {
+    match end {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Unfinished) => ExitCode::from(1),
+        Err(error) if error.downcast_ref().is_some_and(output::Unwritten::is_unwanted) => ExitCode::SUCCESS,
         Err(error) if matches!(error.downcast_ref(), Some(LabError::Interrupted)) => {
-            eprintln!("pcalm: {error}");
+            output::note(error);
             ExitCode::from(1)
         }
         Err(error) => {
-            eprintln!("pcalm: error: {error}");
+            output::note(format_args!("error: {error}"));
             ExitCode::from(2)
         }
     }

@@ -1,5 +1,6 @@
 //! Progress bars on stderr; silent when it is not a terminal.
 
+use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::run::News;
 
@@ -21,7 +22,7 @@ impl Display {
         match news {
             News::Begins { step, steps, eta, bound } => {
                 if let Some(bound) = bound.filter(|b| !b.holds()) {
-                    eprintln!("pcalm: warning: {title}: {bound}");
+                    output::warn(format_args!("{title}: {bound}"));
                 }
                 self.bar.finish();
                 self.accuracy = None;
@@ -45,11 +46,11 @@ impl Display {
             }
             News::Stability { row } => self.bar.suspend(|| {
                 let verdict = if row.is_stable() { "is stable again" } else { "is no longer stable" };
-                eprintln!(
-                    "pcalm: warning: {title}: step {}: inference {verdict}: η (2 + α/ρ) λ_max = {:.4}, to be below 4 \
+                output::warn(format_args!(
+                    "{title}: step {}: inference {verdict}: η (2 + α/ρ) λ_max = {:.4}, to be below 4 \
                      (η = {:.4}, λ_max = {:.4}, κ = {:.3e}); `--eta auto-track` follows λ_max",
                     row.step, row.stability, row.eta, row.lambda_max, row.condition
-                );
+                ));
             }),
             News::Epoch { accuracy } => self.accuracy = Some(accuracy),
         }

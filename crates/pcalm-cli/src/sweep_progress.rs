@@ -1,5 +1,6 @@
 //! Progress over a whole grid, on stderr: a bar on a terminal, a line per cell in a log.
 
+use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::{
     run::End,
@@ -112,7 +113,7 @@ impl State {
 
     fn say(&self, quiet: bool, line: &str) {
         if !quiet {
-            self.bar.suspend(|| eprintln!("pcalm: {line}"));
+            self.bar.suspend(|| output::note(line));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pcalm compare`.
 
 use super::{Failure, experiment, interrupt_flag};
-use crate::{Outcome, args::CompareArgs, progress::Display};
+use crate::{Outcome, args::CompareArgs, output, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
@@ -10,7 +10,10 @@ use pcalm_lab::{
     folder::Folder,
     run::End,
 };
-use std::sync::atomic::Ordering;
+use std::{
+    io::{self, Write},
+    sync::atomic::Ordering,
+};
 
 pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let experiment = experiment(&args.experiment, &args.common, matches)?;
@@ -31,32 +34,33 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     display.finish();
     let table = rows(&args.rules, &finished);
     write(&folder, &table, &finished)?;
-    if args.common.json {
-        println!("{}", serde_json::to_string_pretty(&table)?);
-    } else {
-        print(&table, &finished);
-        println!("\nrun folder: {}", folder.path().display());
-    }
+    output::report(&table, args.common.json, |out| {
+        show(out, &table, &finished)?;
+        writeln!(out, "\nrun folder: {}", folder.path().display())
+    })?;
     for run in finished.iter().filter(|f| f.summary.end == End::Diverged) {
-        eprintln!("pcalm: seed {}: {}", run.summary.seed, run.summary.message.as_deref().unwrap_or("diverged"));
+        let message = run.summary.message.as_deref().unwrap_or("diverged");
+        output::note(format_args!("seed {}: {message}", run.summary.seed));
     }
     let interrupted = interrupt.load(Ordering::Relaxed);
     if interrupted {
-        eprintln!("pcalm: interrupted; the table holds the runs that finished");
+        output::note("interrupted; the table holds the runs that finished");
     }
     let diverged = finished.iter().any(|f| f.summary.end == End::Diverged);
     Ok(if diverged || interrupted { Outcome::Unfinished } else { Outcome::Done })
 }
 
-fn print(table: &[Row], finished: &[Finished]) {
-    println!(
+fn show(out: &mut dyn Write, table: &[Row], finished: &[Finished]) -> io::Result<()> {
+    writeln!(
+        out,
         "{:8} {:>17} {:>10} {:>11} {:>11} {:>16} {:>8}  stop",
         "rule", "test accuracy", "alignment", "norm ratio", "s/step", "products/sample", "GFLOP"
-    );
+    )?;
     for row in table {
         let times = finished.iter().filter(|f| f.summary.rule == row.rule).map(|f| f.cost.seconds_per_step);
         let seconds = times.sum::<f64>() / row.seeds as f64;
-        println!(
+        writeln!(
+            out,
             "{:8} {:>8.2} ± {:4.2} % {:>10.4} {:>11.4} {:>11.6} {:>16.1} {:>8.1}  {}",
             row.rule,
             100.0 * row.accuracy_mean,
@@ -67,6 +71,7 @@ fn print(table: &[Row], finished: &[Finished]) {
             row.products_per_sample,
             2e-9 * row.multiply_adds,
             row.stop_reason
-        );
+        )?;
     }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `pcalm data`.
 
 use super::Failure;
-use crate::{Outcome, args::DataAction};
+use crate::{Outcome, args::DataAction, output};
 use indicatif::{ProgressBar, ProgressStyle};
 use pcalm_lab::dataset::{self, DATASETS, Progress};
 use std::path::Path;
@@ -11,7 +11,7 @@ pub fn run(action: &DataAction) -> Result<Outcome, Failure> {
         DataAction::Fetch { name } => fetch(name),
         DataAction::Verify { name, data_dir } => verify(name, data_dir.as_deref()),
         DataAction::Path { name, data_dir } => {
-            println!("{}", dataset::path(known(name)?, data_dir.as_deref())?.display());
+            output::line(dataset::path(known(name)?, data_dir.as_deref())?.display())?;
             Ok(Outcome::Done)
         }
     }
@@ -33,14 +33,15 @@ fn fetch(name: &str) -> Result<Outcome, Failure> {
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
-    println!("{}", folder.display());
+    output::line(folder.display())?;
     Ok(Outcome::Done)
 }
 
 fn verify(name: &str, data_dir: Option<&Path>) -> Result<Outcome, Failure> {
     let files = dataset::verify(known(name)?, data_dir)?;
     for (path, good) in &files {
-        println!("{}  {}", if *good { "good " } else { "WRONG" }, path.display());
+        let verdict = if *good { "good " } else { "WRONG" };
+        output::line(format_args!("{verdict}  {}", path.display()))?;
     }
     Ok(if files.iter().all(|(_, good)| *good) { Outcome::Done } else { Outcome::Unfinished })
 }

@@ -4,6 +4,7 @@ use super::{Failure, interrupt_flag, sweep::options};
 use crate::{
     Outcome,
     args::{FigureArgs, LabArgs},
+    output,
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
@@ -12,7 +13,10 @@ use pcalm_lab::{
     claim::Claim,
     figure::{FIGURES, Figure, Lab, Record, Scale, Setting, make},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
     let figures: Vec<&Figure> = if args.name == "all" {
@@ -23,13 +27,11 @@ pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
     };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/figures-{}", args.scale.name())));
     let records = draw(&figures, &args.lab, args.scale, &out)?;
-    if args.lab.json {
-        let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();
-        println!("{}", serde_json::to_string_pretty(&claims)?);
-    } else {
-        records.iter().flat_map(|r| &r.claims).for_each(print);
-        println!("\nfigures: {}", out.join("figures").display());
-    }
+    let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();
+    output::report(&claims, args.lab.json, |text| {
+        claims.iter().try_for_each(|claim| show(text, claim))?;
+        writeln!(text, "\nfigures: {}", out.join("figures").display())
+    })?;
     Ok(Outcome::Done)
 }
 
@@ -49,7 +51,7 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
     let mut records = Vec::new();
     for (i, figure) in figures.iter().enumerate() {
         if !args.quiet {
-            eprintln!("pcalm: figure {} of {}: {}", i + 1, figures.len(), figure.name);
+            output::note(format_args!("figure {} of {}: {}", i + 1, figures.len(), figure.name));
         }
         records.push(make(figure, &lab)?);
         display.finish();
@@ -58,11 +60,12 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
 }
 
 /// A claim in three lines.
-pub fn print(claim: &Claim) {
-    println!("{:14} {}  [{}]", claim.verdict.name(), claim.statement, claim.id);
+pub fn show(out: &mut dyn Write, claim: &Claim) -> io::Result<()> {
+    writeln!(out, "{:14} {}  [{}]", claim.verdict.name(), claim.statement, claim.id)?;
     let interval = claim.interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}]")).unwrap_or_default();
-    println!("               {:.4}{interval} {}; wanted: {}", claim.measured, claim.quantity, claim.wanted);
+    writeln!(out, "               {:.4}{interval} {}; wanted: {}", claim.measured, claim.quantity, claim.wanted)?;
     if !claim.remark.is_empty() {
-        println!("               {}", claim.remark);
+        writeln!(out, "               {}", claim.remark)?;
     }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `pcalm infer`: one batch, one inference, everything out.
 
 use super::Failure;
-use crate::{Outcome, args::InferArgs};
+use crate::{Outcome, args::InferArgs, output};
 use pcalm::{
     backend::{Backend, Cpu, Reference},
     error::StabilityBound,
@@ -23,6 +23,7 @@ use pcalm_lab::{
     record::finite,
 };
 use serde::Serialize;
+use std::io::{self, Write};
 
 /// Relative change of the Rayleigh quotient at which the power iteration stops, and iterations at
 /// most: where the step size is its result, and where it only backs a warning.
@@ -110,13 +111,13 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         StabilityBound::new(eta, measured.sigma_squared, largest_rho, (info.dual_step)(&settings))
     });
     if let Some(bound) = bound.filter(|b| !b.holds()) {
-        eprintln!("pcalm: warning: {bound}");
+        output::warn(bound);
     }
     let mut gradient = Gradient::zeros(&network);
     let probe = match probe(&mut minibatch, &network, rule.as_ref(), &batch, &mut gradient) {
         Err(pcalm::Error::Diverged(mut divergence)) => {
             divergence.bound = bound;
-            eprintln!("pcalm: {divergence}");
+            output::note(divergence);
             return Ok(Outcome::Unfinished);
         }
         other => other?,
@@ -142,11 +143,7 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
         let file = everything(&network, &minibatch, &gradient, &summary, samples)?;
         write_whole(path, |out| file.write_to(out))?;
     }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
-    } else {
-        print(&summary);
-    }
+    output::report(&summary, args.json, |out| show(out, &summary))?;
     Ok(Outcome::Done)
 }
 
@@ -178,20 +175,21 @@ fn everything<'a, B: Backend>(
     Ok(file)
 }
 
-fn print(s: &Summary) {
+fn show(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
     let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.6}"));
-    println!("loss           {:.9}", s.loss);
-    println!("energy         {:.9}", s.energy);
-    println!("residual norm  {:.9}", s.residual_norm);
-    println!("alignment      {}", number(s.alignment));
-    println!("norm ratio     {}", number(s.norm_ratio));
-    println!("eta            {}", number(s.eta));
-    println!("steps          {}", s.steps);
-    println!("stop           {}", s.stop);
-    println!("\nlayer  alignment  norm ratio");
+    writeln!(out, "loss           {:.9}", s.loss)?;
+    writeln!(out, "energy         {:.9}", s.energy)?;
+    writeln!(out, "residual norm  {:.9}", s.residual_norm)?;
+    writeln!(out, "alignment      {}", number(s.alignment))?;
+    writeln!(out, "norm ratio     {}", number(s.norm_ratio))?;
+    writeln!(out, "eta            {}", number(s.eta))?;
+    writeln!(out, "steps          {}", s.steps)?;
+    writeln!(out, "stop           {}", s.stop)?;
+    writeln!(out, "\nlayer  alignment  norm ratio")?;
     for (l, (a, r)) in s.layer_alignment.iter().zip(&s.layer_norm_ratio).enumerate() {
-        println!("{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*r));
+        writeln!(out, "{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*r))?;
     }
+    Ok(())
 }
 
 fn option(name: &str, problem: String) -> Failure {

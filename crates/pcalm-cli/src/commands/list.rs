@@ -1,7 +1,7 @@
 //! `pcalm list`.
 
 use super::Failure;
-use crate::{Outcome, args::ListArgs};
+use crate::{Outcome, args::ListArgs, output};
 use pcalm::{
     activation::ACTIVATIONS, backend::Reference, optimizer::OPTIMIZERS, parametrization::PARAMETRIZATIONS, rule::rules,
 };
@@ -35,13 +35,9 @@ pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
     ];
     let find = |given: &str| lists.iter().find(|l| l.0 == given).map(|l| l.1);
     let entries = choose("list", &args.what, lists.iter().map(|l| l.0), find)?();
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&entries)?);
-    } else {
+    output::report(&entries, args.json, |out| {
         let width = entries.iter().map(|e| e.name.len()).max().unwrap_or(0);
-        for entry in entries {
-            println!("{:width$}  {}", entry.name, entry.summary);
-        }
-    }
+        entries.iter().try_for_each(|entry| writeln!(out, "{:width$}  {}", entry.name, entry.summary))
+    })?;
     Ok(Outcome::Done)
 }

@@ -14,6 +14,7 @@ mod verify;
 use crate::{
     Outcome,
     args::{Cli, Command, Common},
+    output,
 };
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
@@ -81,7 +82,7 @@ fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
         if raised.swap(true, Ordering::SeqCst) {
             std::process::exit(1);
         }
-        eprintln!("\npcalm: stopping after this step (Ctrl-C again to stop at once)");
+        output::note_below("stopping after this step (Ctrl-C again to stop at once)");
     })?;
     Ok(flag)
 }

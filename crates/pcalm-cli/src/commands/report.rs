@@ -1,7 +1,7 @@
 //! `pcalm report`.
 
 use super::Failure;
-use crate::{Outcome, args::ReportArgs};
+use crate::{Outcome, args::ReportArgs, output};
 use pcalm_lab::{
     claim::Claim,
     report::{CLAIMS, PAGE, Report},
@@ -10,11 +10,9 @@ use pcalm_lab::{
 pub fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
     let report = Report::read(&args.dir)?;
     report.write(&args.dir)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report.claims().collect::<Vec<&Claim>>())?);
-    } else {
-        println!("{}", args.dir.join(PAGE).display());
-        println!("{}", args.dir.join(CLAIMS).display());
-    }
+    output::report(&report.claims().collect::<Vec<&Claim>>(), args.json, |out| {
+        writeln!(out, "{}", args.dir.join(PAGE).display())?;
+        writeln!(out, "{}", args.dir.join(CLAIMS).display())
+    })?;
     Ok(Outcome::Done)
 }

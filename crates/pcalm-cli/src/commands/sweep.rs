@@ -4,6 +4,7 @@ use super::{Failure, interrupt_flag, read};
 use crate::{
     Outcome,
     args::{Power, SweepAction, SweepArgs},
+    output,
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
@@ -50,17 +51,17 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     let outcome = sweep(&store, &cells, options, &interrupt, &|news| display.tell(news));
     display.finish();
     let tally = outcome?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&counts(&tally))?);
-    } else {
-        println!("{} cells done, {} failed, {} left", tally.done, tally.failed, tally.left);
-        println!("folder: {}", out.display());
-    }
     let dir = out.display();
+    output::report(&counts(&tally), args.json, |text| {
+        writeln!(text, "{} cells done, {} failed, {} left", tally.done, tally.failed, tally.left)?;
+        writeln!(text, "folder: {dir}")
+    })?;
     if interrupt.load(Ordering::Relaxed) {
-        eprintln!("pcalm: interrupted; the same command goes on from here");
+        output::note("interrupted; the same command goes on from here");
     } else if tally.failed > 0 {
-        eprintln!("pcalm: `pcalm sweep status {dir}` says why cells failed, `pcalm sweep retry {dir}` tries again");
+        output::note(format_args!(
+            "`pcalm sweep status {dir}` says why cells failed, `pcalm sweep retry {dir}` tries again"
+        ));
     }
     Ok(if tally.left + tally.failed == 0 { Outcome::Done } else { Outcome::Unfinished })
 }
@@ -94,22 +95,21 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
         }
     }
     let left = cells.len() - done - failed.len() - running.len();
-    if as_json {
-        let list = |cells: &[(&Cell, String)]| {
-            let entry = |(cell, reason): &(&Cell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
-            cells.iter().map(entry).collect::<Vec<_>>()
-        };
-        let report = json!({
-            "cells": cells.len(), "done": done, "diverged": list(&diverged), "failed": list(&failed), "left": left,
-            "running": running.iter().map(|c| &c.label).collect::<Vec<_>>(),
-        });
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{} cells: {done} done, {} running, {} failed, {left} left", cells.len(), running.len(), failed.len());
-        running.iter().for_each(|cell| println!("running   {}", cell.label));
-        diverged.iter().for_each(|(cell, reason)| println!("diverged  {}: {reason}", cell.label));
-        failed.iter().for_each(|(cell, reason)| println!("failed    {}: {reason}", cell.label));
-    }
+    let list = |cells: &[(&Cell, String)]| {
+        let entry = |(cell, reason): &(&Cell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
+        cells.iter().map(entry).collect::<Vec<_>>()
+    };
+    let report = json!({
+        "cells": cells.len(), "done": done, "diverged": list(&diverged), "failed": list(&failed), "left": left,
+        "running": running.iter().map(|c| &c.label).collect::<Vec<_>>(),
+    });
+    output::report(&report, as_json, |out| {
+        let (running_now, failures) = (running.len(), failed.len());
+        writeln!(out, "{} cells: {done} done, {running_now} running, {failures} failed, {left} left", cells.len())?;
+        running.iter().try_for_each(|cell| writeln!(out, "running   {}", cell.label))?;
+        diverged.iter().try_for_each(|(cell, reason)| writeln!(out, "diverged  {}: {reason}", cell.label))?;
+        failed.iter().try_for_each(|(cell, reason)| writeln!(out, "failed    {}: {reason}", cell.label))
+    })?;
     Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Unfinished })
 }
 
@@ -119,11 +119,7 @@ fn retry(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
     for cell in &cells {
         count += usize::from(store.retry(&cell.key)?);
     }
-    if as_json {
-        println!("{}", json!({ "retried": count }));
-    } else {
-        println!("{count} cells can be run again");
-    }
+    output::report(&json!({ "retried": count }), as_json, |out| writeln!(out, "{count} cells can be run again"))?;
     Ok(Outcome::Done)
 }
 
@@ -134,10 +130,8 @@ fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result
     folder.write(CSV, &table.csv(dir)?)?;
     folder.write(PARQUET, &table.parquet(dir)?)?;
     let (csv, parquet) = (folder.file(CSV), folder.file(PARQUET));
-    if as_json {
-        println!("{}", json!({ "rows": table.len(), "csv": csv, "parquet": parquet }));
-    } else {
-        println!("{}\n{}", csv.display(), parquet.display());
-    }
+    output::report(&json!({ "rows": table.len(), "csv": csv, "parquet": parquet }), as_json, |out| {
+        writeln!(out, "{}\n{}", csv.display(), parquet.display())
+    })?;
     Ok(Outcome::Done)
 }

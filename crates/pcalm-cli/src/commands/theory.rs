@@ -4,6 +4,7 @@ use super::{Failure, experiment, number, on_threads};
 use crate::{
     Outcome,
     args::{Common, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
+    output,
 };
 use clap::ArgMatches;
 use pcalm_lab::{
@@ -12,7 +13,10 @@ use pcalm_lab::{
     theory::{Case, equilibrium, spectrum, stability, wave},
 };
 use serde::Serialize;
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, Failure>, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
@@ -38,14 +42,17 @@ fn case(
     Ok((case, budget))
 }
 
-/// Prints a report as JSON, or by `show`, and where the files are.
-fn finish<T: Serialize>(report: &T, json: bool, out: &Path, show: impl FnOnce(&T)) -> Result<Outcome, Failure> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(report)?);
-    } else {
-        show(report);
-        println!("\nfolder: {}", out.display());
-    }
+/// Writes a report as JSON, or by `show`, and where the files are.
+fn finish<T: Serialize>(
+    report: &T,
+    json: bool,
+    out: &Path,
+    show: impl FnOnce(&mut dyn Write, &T) -> io::Result<()>,
+) -> Result<Outcome, Failure> {
+    output::report(report, json, |text| {
+        show(text, report)?;
+        writeln!(text, "\nfolder: {}", out.display())
+    })?;
     Ok(Outcome::Done)
 }
 
@@ -55,26 +62,31 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
     if !args.common.quiet {
         let widths = case.network.widths();
         let unknowns: usize = widths[..case.network.hidden()].iter().sum();
-        eprintln!(
-            "pcalm: eigenvalues of {unknowns} unknowns; about a thousand take ten seconds, a hundred thousand twenty"
-        );
+        output::note(format_args!(
+            "eigenvalues of {unknowns} unknowns; about a thousand take ten seconds, a hundred thousand twenty"
+        ));
     }
     let report = spectrum::spectrum(&case, &folder)?;
-    finish(&report, args.common.json, folder.path(), |r| {
+    finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact: linear network" } else { "linearised at the forward pass of one sample" };
-        println!("{} unknowns, L = {}; {kind}", r.unknowns, r.depth);
-        println!("σ of C                   {:.6} … {:.6}", r.sigma_max, r.sigma_min);
-        println!("λ of the Hessian H       {:.6} … {:.4e}", r.lambda_max, r.lambda_min);
-        println!("condition κ(H), κ(CᵀC)   {:.4e}, {:.4e}", r.condition, r.condition_of_constraint);
-        println!("η, α                     {:.6}, {:.4}", r.eta, r.alpha);
+        writeln!(out, "{} unknowns, L = {}; {kind}", r.unknowns, r.depth)?;
+        writeln!(out, "σ of C                   {:.6} … {:.6}", r.sigma_max, r.sigma_min)?;
+        writeln!(out, "λ of the Hessian H       {:.6} … {:.4e}", r.lambda_max, r.lambda_min)?;
+        writeln!(out, "condition κ(H), κ(CᵀC)   {:.4e}, {:.4e}", r.condition, r.condition_of_constraint)?;
+        writeln!(out, "η, α                     {:.6}, {:.4}", r.eta, r.alpha)?;
         let verdict = if r.stable { "stable" } else { "UNSTABLE" };
-        println!("stability, below 4       {:.4} exact, {:.4} by Jury's bound: {verdict}", r.stability, r.jury);
-        println!("largest η at this α      {:.6} exact, {:.6} by Jury's bound", r.largest_eta, r.largest_eta_jury);
-        println!(
+        writeln!(out, "stability, below 4       {:.4} exact, {:.4} by Jury's bound: {verdict}", r.stability, r.jury)?;
+        writeln!(
+            out,
+            "largest η at this α      {:.6} exact, {:.6} by Jury's bound",
+            r.largest_eta, r.largest_eta_jury
+        )?;
+        writeln!(
+            out,
             "largest α at this η      {} exact, {} by Jury's bound",
             number(r.largest_alpha),
             number(r.largest_alpha_jury)
-        );
+        )?;
         let without =
             r.radius_without_loss.map_or_else(String::new, |radius| format!(", {radius:.8} without the loss"));
         let radius = match r.radius {
@@ -82,22 +94,24 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
             Some(found) => format!("{found:.8} … {:.8}", r.radius_at_most),
             None => format!("at most {:.8}", r.radius_at_most),
         };
-        println!("spectral radius of M     {radius}{without}");
+        writeln!(out, "spectral radius of M     {radius}{without}")?;
         if let Some(steps) = r.steps_per_decade {
-            println!("convergence              a factor 10 in {steps:.0} steps");
+            writeln!(out, "convergence              a factor 10 in {steps:.0} steps")?;
         }
         if let Some([inner, outer]) = r.annulus {
-            println!("annulus                  {inner:.6} … {outer:.8}");
+            writeln!(out, "annulus                  {inner:.6} … {outer:.8}")?;
         }
         if let Some(count) = r.oscillating {
-            println!("oscillating modes        {count} of {}", r.unknowns);
+            writeln!(out, "oscillating modes        {count} of {}", r.unknowns)?;
         }
-        println!("T* = L/√(ηα)             {}", number(r.crossing_time));
-        println!(
+        writeln!(out, "T* = L/√(ηα)             {}", number(r.crossing_time))?;
+        writeln!(
+            out,
             "\nrecommended: --eta {:.4} --alpha {:.4} --budget {}",
             r.advised_eta, r.advised_alpha, r.advised_budget
-        );
-        println!("{}", r.reason);
+        )?;
+        writeln!(out, "{}", r.reason)?;
+        Ok(())
     })
 }
 
@@ -105,21 +119,26 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
     let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
     let folder = Folder::create(&args.out)?;
     let report = equilibrium::equilibrium(&case, &folder, budget)?;
-    finish(&report, args.common.json, folder.path(), |r| {
-        println!("{} samples, means", r.samples);
-        println!("loss ℓ of the forward pass       {:.9}", r.loss);
-        println!("energy F* at the equilibrium     {:.9}", r.energy);
-        println!("  as ½ rᵀR⁻¹r                    {:.9}", r.rescaled_energy);
-        println!("rescaling R, mean of diagonal    {:.6}", r.rescaling);
-        println!("alignment to BP                  {:.6}", r.alignment);
-        println!("norm ratio to BP                 {:.6}", r.norm_ratio);
-        println!("\nafter T = {} steps at η = {:.6}, α = {}:", r.budget, r.eta, r.alpha);
-        println!("PC, share of the way left        {:.3e}   (z to its equilibrium)", r.pc_distance);
-        println!("PC-ALM, share of the way left    {:.3e}   (λ to the KKT point's, BP's adjoints)", r.alm_distance);
-        println!("\nlayer  alignment  norm ratio");
+    finish(&report, args.common.json, folder.path(), |out, r| {
+        writeln!(out, "{} samples, means", r.samples)?;
+        writeln!(out, "loss ℓ of the forward pass       {:.9}", r.loss)?;
+        writeln!(out, "energy F* at the equilibrium     {:.9}", r.energy)?;
+        writeln!(out, "  as ½ rᵀR⁻¹r                    {:.9}", r.rescaled_energy)?;
+        writeln!(out, "rescaling R, mean of diagonal    {:.6}", r.rescaling)?;
+        writeln!(out, "alignment to BP                  {:.6}", r.alignment)?;
+        writeln!(out, "norm ratio to BP                 {:.6}", r.norm_ratio)?;
+        writeln!(out, "\nafter T = {} steps at η = {:.6}, α = {}:", r.budget, r.eta, r.alpha)?;
+        writeln!(out, "PC, share of the way left        {:.3e}   (z to its equilibrium)", r.pc_distance)?;
+        writeln!(
+            out,
+            "PC-ALM, share of the way left    {:.3e}   (λ to the KKT point's, BP's adjoints)",
+            r.alm_distance
+        )?;
+        writeln!(out, "\nlayer  alignment  norm ratio")?;
         for (l, (a, n)) in r.layer_alignment.iter().zip(&r.layer_norm_ratio).enumerate() {
-            println!("{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*n));
+            writeln!(out, "{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*n))?;
         }
+        Ok(())
     })
 }
 
@@ -127,34 +146,38 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
     let folder = Folder::create(&args.out)?;
     let report = wave::wave(&case, &folder, budget)?;
-    finish(&report, args.common.json, folder.path(), |r| {
+    finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact" } else { "of the linearisation" };
-        println!(
+        writeln!(
+            out,
             "L = {}, {} samples, T = {}, η = {:.6}, α = {}; predictions {kind}",
             r.depth, r.samples, r.budget, r.eta, r.alpha
-        );
-        println!("                               predicted   measured");
-        println!("front, layers per step         {:>9.4}  {:>9}", r.predicted_speed, number(r.measured_speed));
-        println!(
+        )?;
+        writeln!(out, "                               predicted   measured")?;
+        writeln!(out, "front, layers per step         {:>9.4}  {:>9}", r.predicted_speed, number(r.measured_speed))?;
+        writeln!(
+            out,
             "inflection of alignment, steps {:>9.1}  {:>9}",
             r.predicted_inflection,
             number(r.measured_inflection)
-        );
-        println!("spreading of PC, exponent      {:>9.1}  {:>9}", 0.5, number(r.pc_exponent));
-        println!("damping, measured/predicted    {:>9}  {:>9}", 1, number(r.damping_ratio));
-        println!("phase, measured/predicted      {:>9}  {:>9}", 1, number(r.phase_ratio));
-        println!("\nat the last step                  PC-ALM         PC");
-        println!("alignment to BP                {:>9.4}  {:>9.4}", r.alm_alignment, r.pc_alignment);
-        println!("layers reached, of {:<4}        {:>9}  {:>9}", r.depth - 1, r.reached[0], r.reached[1]);
+        )?;
+        writeln!(out, "spreading of PC, exponent      {:>9.1}  {:>9}", 0.5, number(r.pc_exponent))?;
+        writeln!(out, "damping, measured/predicted    {:>9}  {:>9}", 1, number(r.damping_ratio))?;
+        writeln!(out, "phase, measured/predicted      {:>9}  {:>9}", 1, number(r.phase_ratio))?;
+        writeln!(out, "\nat the last step                  PC-ALM         PC")?;
+        writeln!(out, "alignment to BP                {:>9.4}  {:>9.4}", r.alm_alignment, r.pc_alignment)?;
+        writeln!(out, "layers reached, of {:<4}        {:>9}  {:>9}", r.depth - 1, r.reached[0], r.reached[1])?;
+        Ok(())
     })
 }
 
 fn stability_map(args: &StabilityArgs) -> Result<Outcome, Failure> {
     let folder = Folder::create(&args.out)?;
     let report = stability::stability(&folder, args.grid, args.x_max, args.ratio_max)?;
-    finish(&report, args.json, folder.path(), |r| {
-        println!("{} pairs of step sizes: {} stable, {} oscillating", r.pairs, r.stable, r.oscillating);
-        println!("simulation disagrees on {}", r.disagreements);
-        println!("largest difference of the radii {:.2e}", r.largest_difference);
+    finish(&report, args.json, folder.path(), |out, r| {
+        writeln!(out, "{} pairs of step sizes: {} stable, {} oscillating", r.pairs, r.stable, r.oscillating)?;
+        writeln!(out, "simulation disagrees on {}", r.disagreements)?;
+        writeln!(out, "largest difference of the radii {:.2e}", r.largest_difference)?;
+        Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! `pcalm train`.
 
 use super::{Failure, experiment, interrupt_flag, is_explicit, number};
-use crate::{Outcome, args::TrainArgs, progress::Display};
+use crate::{Outcome, args::TrainArgs, output, progress::Display};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
@@ -10,7 +10,10 @@ use pcalm_lab::{
     memory::Memory,
     run::{Cost, End, Summary, run as train},
 };
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let (experiment, folder) = match &args.resume {
@@ -36,19 +39,15 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let mut news = |n: pcalm_lab::run::News| display.tell(&title, n);
     let (summary, cost, _) = train(&experiment, &data, &folder, args.resume.is_some(), &interrupt, &mut news)?;
     display.finish();
-    if args.common.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
-    } else {
-        print(&summary, &cost, &folder);
-    }
+    output::report(&summary, args.common.json, |out| show(out, &summary, &cost, &folder))?;
     Ok(match summary.end {
         End::Done => Outcome::Done,
         End::Diverged => {
-            eprintln!("pcalm: {}", summary.message.as_deref().unwrap_or("diverged"));
+            output::note(summary.message.as_deref().unwrap_or("diverged"));
             Outcome::Unfinished
         }
         End::Interrupted => {
-            eprintln!("pcalm: interrupted; go on with: pcalm train --resume {}", folder.path().display());
+            output::note(format_args!("interrupted; go on with: pcalm train --resume {}", folder.path().display()));
             Outcome::Unfinished
         }
     })
@@ -65,16 +64,16 @@ fn memory(memory: &Memory) -> String {
     format!("{peak} (weights and optimizer {weights}, states {states}, data {data})")
 }
 
-fn print(summary: &Summary, cost: &Cost, folder: &Folder) {
-    println!("rule                 {}", summary.rule);
-    println!("training steps       {}", summary.steps);
-    println!("test accuracy        {}", number(summary.test_accuracy));
-    println!("test loss            {}", number(summary.test_loss));
-    println!("alignment to BP      {}", number(summary.alignment));
-    println!("norm ratio to BP     {}", number(summary.norm_ratio));
-    println!("products per sample  {:.1} per step", summary.products_per_sample);
-    println!("seconds per step     {:.5}", cost.seconds_per_step);
-    println!("peak memory          {}", memory(&cost.memory));
-    println!("stop reason          {}", summary.stop_reason.as_deref().unwrap_or("-"));
-    println!("run folder           {}", folder.path().display());
+fn show(out: &mut dyn Write, summary: &Summary, cost: &Cost, folder: &Folder) -> io::Result<()> {
+    writeln!(out, "rule                 {}", summary.rule)?;
+    writeln!(out, "training steps       {}", summary.steps)?;
+    writeln!(out, "test accuracy        {}", number(summary.test_accuracy))?;
+    writeln!(out, "test loss            {}", number(summary.test_loss))?;
+    writeln!(out, "alignment to BP      {}", number(summary.alignment))?;
+    writeln!(out, "norm ratio to BP     {}", number(summary.norm_ratio))?;
+    writeln!(out, "products per sample  {:.1} per step", summary.products_per_sample)?;
+    writeln!(out, "seconds per step     {:.5}", cost.seconds_per_step)?;
+    writeln!(out, "peak memory          {}", memory(&cost.memory))?;
+    writeln!(out, "stop reason          {}", summary.stop_reason.as_deref().unwrap_or("-"))?;
+    writeln!(out, "run folder           {}", folder.path().display())
 }

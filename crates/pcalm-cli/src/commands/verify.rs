@@ -2,9 +2,9 @@
 
 use super::{
     Failure,
-    figure::{draw, print},
+    figure::{draw, show},
 };
-use crate::{Outcome, args::VerifyArgs};
+use crate::{Outcome, args::VerifyArgs, output};
 use pcalm_lab::{
     claim::{Claim, Verdict},
     figure::{FIGURES, Scale},
@@ -14,12 +14,10 @@ pub fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
     let figures: Vec<_> = FIGURES.iter().collect();
     let records = draw(&figures, &args.lab, Scale::Smoke, &args.out)?;
     let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();
-    if args.lab.json {
-        println!("{}", serde_json::to_string_pretty(&claims)?);
-    } else {
-        claims.iter().for_each(|claim| print(claim));
-        println!("\n{}", Verdict::counts(claims.iter().copied()));
-    }
+    output::report(&claims, args.lab.json, |out| {
+        claims.iter().try_for_each(|claim| show(out, claim))?;
+        writeln!(out, "\n{}", Verdict::counts(claims.iter().copied()))
+    })?;
     let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
     Ok(if failed { Outcome::Unfinished } else { Outcome::Done })
 }

@@ -216,7 +216,7 @@ impl<'a, B: Backend> Run<'a, B> {
                 let mut first = Gathered::default();
                 let count = experiment.batch.min(data.train.len());
                 let order = order(data.train.len(), experiment.seed, 0);
-                first.gather(&data.train, data.classes, order[..count].iter().copied());
+                first.gather(&data.train, order[..count].iter().copied());
                 minibatch.load(&network, &first.batch()?)?;
                 Some(curvature(&mut minibatch, &network, CURVATURE_TOLERANCE, CURVATURE_LIMIT)?)
             } else {
@@ -301,7 +301,7 @@ impl<'a, B: Backend> Run<'a, B> {
             }
             let from = within as usize * self.experiment.batch;
             let to = (from + self.experiment.batch).min(self.data.train.len());
-            gathered.gather(&self.data.train, self.data.classes, shuffled.1[from..to].iter().copied());
+            gathered.gather(&self.data.train, shuffled.1[from..to].iter().copied());
             let factor = self.plan.schedule.factor(self.progress.step, total, self.experiment.warmup);
             let rate = self.plan.learning_rate * factor;
             let report = self.trainer.step(&gathered.batch()?, rate)?;
@@ -395,7 +395,7 @@ impl<'a, B: Backend> Run<'a, B> {
         let (count, at_once) = (self.data.test.len(), self.experiment.batch.max(self.experiment.probe_samples));
         for from in (0..count).step_by(at_once) {
             let indices = from..(from + at_once).min(count);
-            gathered.gather(&self.data.test, self.data.classes, indices);
+            gathered.gather(&self.data.test, indices);
             sum += self.trainer.evaluate(&gathered.batch()?)?;
         }
         Ok(sum)
@@ -404,7 +404,7 @@ impl<'a, B: Backend> Run<'a, B> {
     fn probe(&mut self) -> Result<Probe, LabError> {
         let mut gathered = Gathered::default();
         let count = self.experiment.probe_samples.min(self.data.train.len());
-        gathered.gather(&self.data.train, self.data.classes, 0..count);
+        gathered.gather(&self.data.train, 0..count);
         Ok(self.trainer.probe(&gathered.batch()?)?)
     }
 

@@ -157,7 +157,7 @@ impl Tally {
 fn work(cell: &Cell, data: &Dataset) -> f64 {
     let e = &cell.experiment;
     let hidden = e.widths.clone().unwrap_or_else(|| vec![e.width; e.depth.saturating_sub(1)]);
-    let widths = [&[data.dim()], &hidden[..], &[data.classes]].concat();
+    let widths = [&[data.dim()], &hidden[..], &[data.outputs()]].concat();
     let weights: f64 = widths.windows(2).map(|w| (w[0] * w[1]) as f64).sum();
     let inner = weights - (widths[0] * widths[1]) as f64;
     let cycles = Budget::parse(&e.budget).map_or(1.0, |b| b.cycles(hidden.len() + 1) as f64);

@@ -1,6 +1,6 @@
 //! Batches from a data set, in an order that depends on seed and epoch alone.
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Split, Targets};
 use pcalm::{Error, minibatch::Batch, real::Real};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +18,7 @@ pub fn order(samples: usize, seed: u64, epoch: u64) -> Vec<usize> {
     order
 }
 
-/// Inputs and one-hot targets of chosen samples.
+/// Inputs and targets of chosen samples.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered<R> {
     inputs: Vec<R>,
@@ -27,15 +27,24 @@ pub struct Gathered<R> {
 }
 
 impl<R: Real> Gathered<R> {
-    /// Replaces the content by the samples at `indices` of `split`.
-    pub fn gather(&mut self, split: &Split, classes: usize, indices: impl IntoIterator<Item = usize>) {
+    /// Replaces the content by the samples at `indices` of `split`; a class becomes a vector that is 1
+    /// at its place and 0 elsewhere.
+    pub fn gather(&mut self, split: &Split, indices: impl IntoIterator<Item = usize>) {
         self.inputs.clear();
         self.targets.clear();
         self.samples = 0;
         for i in indices {
-            self.inputs.extend(split.image(i).iter().map(|&p| R::of(f64::from(p))));
-            let label = usize::from(split.labels[i]);
-            self.targets.extend((0..classes).map(|c| if c == label { R::one() } else { R::zero() }));
+            self.inputs.extend(split.input(i).iter().map(|&x| R::of(f64::from(x))));
+            match &split.targets {
+                Targets::Classes { labels, classes } => {
+                    let label = labels[i] as usize;
+                    self.targets.extend((0..*classes).map(|c| if c == label { R::one() } else { R::zero() }));
+                }
+                Targets::Real { values, dim } => {
+                    let target = &values[i * dim..(i + 1) * dim];
+                    self.targets.extend(target.iter().map(|&y| R::of(f64::from(y))));
+                }
+            }
             self.samples += 1;
         }
     }
@@ -62,10 +71,10 @@ impl<R: Real> Gathered<R> {
 }
 
 /// All samples of a split in file order, `at_once` at a time.
-pub fn chunks<R: Real>(split: &Split, classes: usize, at_once: usize) -> impl Iterator<Item = Gathered<R>> {
+pub fn chunks<R: Real>(split: &Split, at_once: usize) -> impl Iterator<Item = Gathered<R>> {
     (0..split.len()).step_by(at_once.max(1)).map(move |from| {
         let mut gathered = Gathered::default();
-        gathered.gather(split, classes, from..from.saturating_add(at_once).min(split.len()));
+        gathered.gather(split, from..from.saturating_add(at_once).min(split.len()));
         gathered
     })
 }

@@ -1,6 +1,9 @@
 //! What a run writes down as it goes: sums over steps, and the rows of its tables.
 
-use crate::{dataset::Split, error::LabError};
+use crate::{
+    dataset::{Split, Task},
+    error::LabError,
+};
 use pcalm::{
     gradient::Agreement,
     loss::Loss,
@@ -112,8 +115,8 @@ impl EpochRow {
             epoch,
             step,
             test_loss: test.mean_loss(),
-            test_accuracy: samples.accuracy(test),
-            test_r2: samples.r2(test, loss),
+            test_accuracy: accuracy(samples, test),
+            test_r2: r2(samples, loss, test),
             probe_loss: probe.score.mean_loss(),
             energy: probe.energies.energy() / probed,
             residual_norm: probe.energies.residual_norm_squared.sqrt(),
@@ -134,6 +137,18 @@ impl LayerRow {
             norm_ratio: finite(a.norm_ratio),
         })
     }
+}
+
+/// Fraction of samples classified correctly; `None` where there are no classes.
+pub fn accuracy(samples: &Split, score: &Score) -> Option<f64> {
+    matches!(samples.task(), Task::Classification { .. }).then(|| score.accuracy())
+}
+
+/// R² = 1 − Σ‖f − y‖²/Σ‖y − ȳ‖² over all outputs, ȳ being the samples' own mean; `None` for classes, where all targets
+/// are alike, and where the loss is not the squared error.
+pub fn r2(samples: &Split, loss: Loss, score: &Score) -> Option<f64> {
+    let variation = samples.variation().filter(|_| loss == Loss::SquaredError)?;
+    Some(1.0 - 2.0 * score.loss / variation)
 }
 
 /// A measurement for a file: absent where it is not a number.

@@ -97,7 +97,7 @@ impl Watch {
     /// On the first training samples, with these penalties and dual step.
     pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64) -> Self {
         let mut samples = Gathered::default();
-        samples.gather(&data.train, data.classes, 0..SAMPLES.min(data.train.len()));
+        samples.gather(&data.train, 0..SAMPLES.min(data.train.len()));
         Watch { samples, loss, rho, dual_step }
     }
 

@@ -3,7 +3,7 @@
 use flate2::{Compression, write::GzEncoder};
 use pcalm_lab::{
     batches::{order, steps_per_epoch},
-    dataset::{Dataset, IdxPaths, glyphs, load, load_idx},
+    dataset::{By, Dataset, IdxPaths, Normalisation, Split, glyphs, load, load_idx},
 };
 use std::{collections::BTreeSet, io::Write, path::Path};
 
@@ -11,7 +11,12 @@ fn embedded() -> Dataset {
     load("glyphs", None).unwrap()
 }
 
-fn counts(labels: &[u8]) -> Vec<usize> {
+fn labels(split: &Split) -> &[u32] {
+    split.targets.labels().unwrap()
+}
+
+fn counts(split: &Split) -> Vec<usize> {
+    let labels = labels(split);
     (0..10).map(|class| labels.iter().filter(|&&l| l == class).count()).collect()
 }
 
@@ -29,14 +34,14 @@ fn glyphs_are_the_same_bits_for_a_seed_on_any_number_of_threads() {
 #[test]
 fn glyphs_are_balanced_grey_images_of_ten_classes() {
     let data = embedded();
-    assert_eq!((data.train.len(), data.test.len(), data.dim(), data.classes), (12_000, 2_000, 784, 10));
-    assert!(counts(&data.train.labels).iter().all(|&n| n == 1200), "{:?}", counts(&data.train.labels));
-    assert!(counts(&data.test.labels).iter().all(|&n| n == 200), "{:?}", counts(&data.test.labels));
+    assert_eq!((data.train.len(), data.test.len(), data.dim(), data.outputs()), (12_000, 2_000, 784, 10));
+    assert!(counts(&data.train).iter().all(|&n| n == 1200), "{:?}", counts(&data.train));
+    assert!(counts(&data.test).iter().all(|&n| n == 200), "{:?}", counts(&data.test));
     for split in [&data.train, &data.test] {
-        assert!(split.pixels.iter().all(|p| (0.0..=1.0).contains(p)));
+        assert!(split.inputs.iter().all(|p| (0.0..=1.0).contains(p)));
         // No image is blank: every one has dark and light pixels.
         let range =
-            |i: usize| split.image(i).iter().fold((1.0f32, 0.0f32), |(low, high), &p| (low.min(p), high.max(p)));
+            |i: usize| split.input(i).iter().fold((1.0f32, 0.0f32), |(low, high), &p| (low.min(p), high.max(p)));
         assert!((0..split.len()).all(|i| range(i).1 - range(i).0 > 0.2));
     }
 }
@@ -45,8 +50,8 @@ fn glyphs_are_balanced_grey_images_of_ten_classes() {
 fn no_test_image_is_among_the_training_images() {
     let data = embedded();
     let bits = |image: &[f32]| -> Vec<u32> { image.iter().map(|p| p.to_bits()).collect() };
-    let train: BTreeSet<Vec<u32>> = (0..data.train.len()).map(|i| bits(data.train.image(i))).collect();
-    assert!((0..data.test.len()).all(|i| !train.contains(&bits(data.test.image(i)))));
+    let train: BTreeSet<Vec<u32>> = (0..data.train.len()).map(|i| bits(data.train.input(i))).collect();
+    assert!((0..data.test.len()).all(|i| !train.contains(&bits(data.test.input(i)))));
 }
 
 #[test]
@@ -54,8 +59,8 @@ fn a_subset_is_the_first_samples_and_never_more_than_there_are() {
     let data = embedded();
     let part = data.clone().subset(Some(30), None).unwrap();
     assert_eq!((part.train.len(), part.test.len()), (30, 2000));
-    assert_eq!(part.train.labels, data.train.labels[..30]);
-    assert_eq!(part.train.image(29), data.train.image(29));
+    assert_eq!(labels(&part.train), &labels(&data.train)[..30]);
+    assert_eq!(part.train.input(29), data.train.input(29));
     assert!(data.clone().subset(Some(0), None).is_err());
     assert!(data.subset(None, Some(2001)).is_err());
 }
@@ -63,14 +68,16 @@ fn a_subset_is_the_first_samples_and_never_more_than_there_are() {
 #[test]
 fn standardised_training_pixels_have_mean_0_and_deviation_1() {
     let mut data = embedded();
-    let (first, sd) = (data.test.pixels[5], data.standardise());
-    let n = data.train.pixels.len() as f64;
-    let mean = data.train.pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / n;
-    let square = data.train.pixels.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>() / n;
+    let first = data.test.inputs[5];
+    data.normalise(Normalisation::standard(&data.train, By::Set)).unwrap();
+    let moments = data.normalisation.clone().unwrap();
+    let n = data.train.inputs.len() as f64;
+    let mean = data.train.inputs.iter().map(|&p| f64::from(p)).sum::<f64>() / n;
+    let square = data.train.inputs.iter().map(|&p| f64::from(p) * f64::from(p)).sum::<f64>() / n;
     // Each pixel is rounded to f32, 6e-8 of its size.
     assert!(mean.abs() < 1e-6 && (square - 1.0).abs() < 1e-6, "{mean} {square}");
     // The test pixels are moved by the training set's numbers.
-    assert!((data.test.pixels[5] * sd.1 + sd.0 - first).abs() < 1e-6);
+    assert!((data.test.inputs[5] / moments.scale[0] + moments.mean[0] - first).abs() < 1e-6);
 }
 
 /// Two classes, `count` images of 2 × 2 pixels, in four files; gzip'd or not.
@@ -105,10 +112,10 @@ fn idx_files_read_the_same_plain_and_gzipped() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [plain, packed] = [false, true].map(|p| load_idx(&write_idx(folders[usize::from(p)].path(), p)).unwrap());
     assert_eq!((plain.train.clone(), plain.test.clone()), (packed.train, packed.test));
-    assert_eq!((plain.train.len(), plain.test.len(), plain.dim(), plain.classes), (3, 2, 4, 2));
-    assert_eq!(plain.train.labels, [0, 1, 1]);
+    assert_eq!((plain.train.len(), plain.test.len(), plain.dim(), plain.outputs()), (3, 2, 4, 2));
+    assert_eq!(labels(&plain.train), [0, 1, 1]);
     // Bytes 0, 16, 32 … of 255.
-    assert_eq!(plain.train.image(1), [64.0 / 255.0, 80.0 / 255.0, 96.0 / 255.0, 112.0 / 255.0]);
+    assert_eq!(plain.train.input(1), [64.0 / 255.0, 80.0 / 255.0, 96.0 / 255.0, 112.0 / 255.0]);
 }
 
 #[test]
@@ -118,12 +125,12 @@ fn mnist_reads_from_the_folder_of_the_environment() {
         return;
     }
     let data = load("mnist", None).unwrap();
-    assert_eq!((data.train.len(), data.test.len(), data.dim(), data.classes), (60_000, 10_000, 784, 10));
+    assert_eq!((data.train.len(), data.test.len(), data.dim(), data.outputs()), (60_000, 10_000, 784, 10));
     // The published counts of the digits 0 to 9.
-    assert_eq!(counts(&data.train.labels), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
-    assert_eq!(counts(&data.test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    assert_eq!(counts(&data.train), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    assert_eq!(counts(&data.test), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
     // The published mean of the training pixels.
-    let mean = data.train.pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / data.train.pixels.len() as f64;
+    let mean = data.train.inputs.iter().map(|&p| f64::from(p)).sum::<f64>() / data.train.inputs.len() as f64;
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");
 }
 

@@ -22,7 +22,7 @@ fn measure(data: &dataset::Dataset, depth: usize) -> (f64, f64) {
         let plan = Plan::new(&experiment, data).unwrap();
         let file = plan.network::<f64>(&experiment, data).unwrap();
         let mut batch = Gathered::default();
-        batch.gather(&data.train, data.classes, 0..SAMPLES);
+        batch.gather(&data.train, 0..SAMPLES);
         let rho = penalties(&[1.0], file.network.hidden()).unwrap();
         let mut minibatch = Minibatch::new(pcalm::backend::Reference::<f64>::new(), file.loss, rho);
         minibatch.load(&file.network, &batch.batch().unwrap()).unwrap();

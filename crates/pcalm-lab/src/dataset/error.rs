@@ -75,6 +75,12 @@ pub enum DataError {
         /// What went wrong at the last source tried.
         problem: String,
     },
+    /// Inputs cannot be shifted and scaled as asked.
+    #[error("normalisation: {problem}")]
+    Normalisation {
+        /// What does not fit.
+        problem: String,
+    },
     /// The set is made by the program, so there is nothing to fetch or find.
     #[error("`{0}` is embedded in the program: there are no files to fetch, verify or locate")]
     Embedded(&'static str),

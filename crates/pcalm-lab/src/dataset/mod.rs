@@ -5,15 +5,19 @@ mod fetch;
 pub mod glyphs;
 mod idx;
 mod locate;
+mod normalisation;
 mod registry;
 mod split;
+mod targets;
 
 pub use error::DataError;
 pub use fetch::{Progress, fetch, fetch_from, verify};
 pub use idx::{Images, parse_images, parse_labels};
 pub use locate::{cache_dir, path};
+pub use normalisation::{By, Normalisation};
 pub use registry::{DATASETS, FILES, File, Info, info};
 pub use split::{Dataset, Split};
+pub use targets::{Targets, Task};
 
 use std::path::{Path, PathBuf};
 
@@ -55,39 +59,43 @@ pub fn load_idx(paths: &IdxPaths) -> Result<Dataset, DataError> {
 }
 
 fn load_as(name: &str, paths: &IdxPaths, classes: Option<usize>) -> Result<Dataset, DataError> {
-    let train = load_split(&paths.train_images, &paths.train_labels)?;
-    let test = load_split(&paths.test_images, &paths.test_labels)?;
-    if train.dim != test.dim {
+    let train = read_pair(&paths.train_images, &paths.train_labels)?;
+    let test = read_pair(&paths.test_images, &paths.test_labels)?;
+    if train.0.dim != test.0.dim {
         return Err(DataError::Mismatch {
             first: paths.train_images.clone(),
             second: paths.test_images.clone(),
-            problem: format!("images of {} and of {} pixels", train.dim, test.dim),
+            problem: format!("images of {} and of {} pixels", train.0.dim, test.0.dim),
         });
     }
     // By path, the training labels define the classes, and the test labels must be among them.
-    let largest = train.labels.iter().copied().max().map_or(0, usize::from);
+    let largest = train.1.iter().copied().max().map_or(0, usize::from);
     let classes = classes.unwrap_or((largest + 1).max(2));
-    for (labels, file) in [(&train.labels, &paths.train_labels), (&test.labels, &paths.test_labels)] {
+    for (labels, file) in [(&train.1, &paths.train_labels), (&test.1, &paths.test_labels)] {
         if let Some(at) = labels.iter().position(|&label| usize::from(label) >= classes) {
             let problem = format!("label {at} is {}; there are classes 0 to {}", labels[at], classes - 1);
             return Err(DataError::Malformed { path: file.clone(), problem });
         }
     }
-    Ok(Dataset { name: name.to_owned(), classes, train, test })
+    let split = |(images, labels): (Images, Vec<u8>)| Split {
+        inputs: images.pixels.iter().map(|&p| f32::from(p) / 255.0).collect(),
+        dim: images.dim,
+        targets: Targets::Classes { labels: labels.iter().map(|&l| u32::from(l)).collect(), classes },
+    };
+    Ok(Dataset::new(name, split(train), split(test)))
 }
 
-fn load_split(images: &Path, labels: &Path) -> Result<Split, DataError> {
+fn read_pair(images: &Path, labels: &Path) -> Result<(Images, Vec<u8>), DataError> {
     let malformed = |path: &Path, problem| DataError::Malformed { path: path.to_owned(), problem };
     let read = |path: &Path| std::fs::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source });
     let pictures = parse_images(&read(images)?).map_err(|problem| malformed(images, problem))?;
-    let labels_found = parse_labels(&read(labels)?).map_err(|problem| malformed(labels, problem))?;
-    if pictures.count() != labels_found.len() {
+    let classes = parse_labels(&read(labels)?).map_err(|problem| malformed(labels, problem))?;
+    if pictures.count() != classes.len() {
         return Err(DataError::Mismatch {
             first: images.to_owned(),
             second: labels.to_owned(),
-            problem: format!("{} images but {} labels", pictures.count(), labels_found.len()),
+            problem: format!("{} images but {} labels", pictures.count(), classes.len()),
         });
     }
-    let pixels = pictures.pixels.iter().map(|&p| f32::from(p) / 255.0).collect();
-    Ok(Split { pixels, labels: labels_found, dim: pictures.dim })
+    Ok((pictures, classes))
 }

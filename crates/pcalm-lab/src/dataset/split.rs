@@ -1,32 +1,46 @@
 //! Samples in memory: one split, and the pair of splits that makes a data set.
 
-use super::error::DataError;
+use super::{
+    error::DataError,
+    normalisation::Normalisation,
+    targets::{Targets, Task},
+};
 
-/// Images and labels of one part of a data set.
+/// Inputs and targets of one part of a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// Pixels, row-major `[count, dim]`, each in `[0, 1]` until standardised.
-    pub pixels: Vec<f32>,
-    /// One class index for each image.
-    pub labels: Vec<u8>,
-    /// Pixels of one image.
+    /// Inputs, row-major `[count, dim]`.
+    pub inputs: Vec<f32>,
+    /// Numbers in one input, at least 1.
     pub dim: usize,
+    /// One target for each input.
+    pub targets: Targets,
 }
 
 impl Split {
-    /// How many images there are.
+    /// How many samples there are.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.targets.len()
     }
 
-    /// Whether there are no images.
+    /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.targets.is_empty()
     }
 
-    /// Pixels of image `i`; like slice indexing, `i` must be below [`len`](Self::len).
-    pub fn image(&self, i: usize) -> &[f32] {
-        &self.pixels[i * self.dim..(i + 1) * self.dim]
+    /// Input of sample `i`; like slice indexing, `i` must be below [`len`](Self::len).
+    pub fn input(&self, i: usize) -> &[f32] {
+        &self.inputs[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// What is to be learnt.
+    pub fn task(&self) -> Task {
+        self.targets.task()
+    }
+
+    /// [`Targets::variation`] of its targets.
+    pub fn variation(&self) -> Option<f64> {
+        self.targets.variation()
     }
 
     fn keep(&mut self, n: Option<usize>, name: &str, part: &'static str) -> Result<(), DataError> {
@@ -34,65 +48,88 @@ impl Split {
         if n == 0 || n > self.len() {
             return Err(DataError::Subset { name: name.to_owned(), part, asked: n, have: self.len() });
         }
-        self.pixels.truncate(n * self.dim);
-        self.labels.truncate(n);
-        self.pixels.shrink_to_fit();
+        self.inputs.truncate(n * self.dim);
+        self.targets.truncate(n);
+        self.inputs.shrink_to_fit();
         Ok(())
     }
 }
 
-/// A training and a test split over the same classes.
+/// A training and a test split of the same shape and task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// The registered name, or the path of the training images.
+    /// The registered name, or the path of the file.
     pub name: String,
-    /// Number of classes; every label is below it.
-    pub classes: usize,
     /// Samples to learn from.
     pub train: Split,
     /// Samples held out.
     pub test: Split,
+    /// What the classes are called, where they have names.
+    pub class_names: Option<Vec<String>>,
+    /// How the inputs were shifted and scaled, if they were.
+    pub normalisation: Option<Normalisation>,
 }
 
 impl Dataset {
+    /// SHA-256 of the contents.
+    pub fn fingerprint(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        for split in [&self.train, &self.test] {
+            split.inputs.iter().for_each(|p| hash.update(p.to_le_bytes()));
+            match &split.targets {
+                Targets::Classes { labels, .. } => labels.iter().for_each(|p| hash.update(p.to_le_bytes())),
+                Targets::Real { values, .. } => values.iter().for_each(|p| hash.update(p.to_le_bytes())),
+            }
+        }
+        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// A set whose classes have no names and whose inputs are as they came.
+    pub fn new(name: impl Into<String>, train: Split, test: Split) -> Self {
+        Dataset { name: name.into(), train, test, class_names: None, normalisation: None }
+    }
+
     /// Bytes of both splits.
     pub fn bytes(&self) -> usize {
-        let bytes = |s: &Split| size_of_val(s.pixels.as_slice()) + s.labels.len();
+        let bytes = |s: &Split| size_of_val(s.inputs.as_slice()) + s.targets.bytes();
         bytes(&self.train) + bytes(&self.test)
     }
 
-    /// Pixels of one image, the same in both splits.
+    /// Numbers in one input, the same in both splits.
     pub fn dim(&self) -> usize {
         self.train.dim
     }
 
+    /// Length of one target as a vector, the same in both splits: the number of classes, or of real
+    /// numbers.
+    pub fn outputs(&self) -> usize {
+        self.train.targets.outputs()
+    }
+
+    /// What is to be learnt.
+    pub fn task(&self) -> Task {
+        self.train.task()
+    }
+
     /// The same set with only the first samples of each split; `None` keeps a split whole.
+    ///
+    /// # Errors
+    /// If a split has fewer, or none are asked for.
     pub fn subset(mut self, train: Option<usize>, test: Option<usize>) -> Result<Dataset, DataError> {
         self.train.keep(train, &self.name, "training")?;
         self.test.keep(test, &self.name, "test")?;
         Ok(self)
     }
 
-    /// Shift and scale all pixels by the mean and standard deviation of the training pixels.
+    /// Shifts and scales the inputs of both splits, and notes how.
     ///
-    /// Both are single numbers over all pixels, returned as `(mean, sd)`. Training pixels that are
-    /// all alike have no scale: then the pixels are only shifted, and the `sd` returned is 1.
-    pub fn standardise(&mut self) -> (f32, f32) {
-        let (mean, sd) = moments(&self.train.pixels);
-        let (mean, scale) = (mean as f32, (1.0 / sd) as f32);
-        for pixels in [&mut self.train.pixels, &mut self.test.pixels] {
-            pixels.iter_mut().for_each(|p| *p = (*p - mean) * scale);
-        }
-        (mean, sd as f32)
+    /// # Errors
+    /// If the normalisation is of another number of features.
+    pub fn normalise(&mut self, normalisation: Normalisation) -> Result<(), DataError> {
+        normalisation.apply(&mut self.train.inputs, self.train.dim)?;
+        normalisation.apply(&mut self.test.inputs, self.test.dim)?;
+        self.normalisation = Some(normalisation);
+        Ok(())
     }
-}
-
-/// Mean and standard deviation in f64; a deviation too small to divide by becomes 1.
-fn moments(pixels: &[f32]) -> (f64, f64) {
-    let n = pixels.len().max(1) as f64;
-    let mean = pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / n;
-    // The second pass avoids the cancellation of E[x²] − E[x]² on nearly constant data.
-    let squares = pixels.iter().map(|&p| (f64::from(p) - mean).powi(2)).sum::<f64>();
-    let sd = (squares / n).sqrt();
-    if sd > 1e-6 { (mean, sd) } else { (mean, 1.0) }
 }

@@ -160,10 +160,10 @@ impl Plan {
         };
         let file = NetworkFile::<R>::load(path)?;
         let found = (file.network.inputs(), file.network.outputs());
-        let wanted = (data.dim(), data.classes);
+        let wanted = (data.dim(), data.outputs());
         if found != wanted {
             let problem = format!(
-                "the network maps {} inputs to {} outputs, but the data set has {} pixels and {} classes",
+                "the network maps {} inputs to {} outputs, but the data set has {} inputs and {} outputs",
                 found.0, found.1, wanted.0, wanted.1
             );
             return Err(LabError::run(path, problem));
@@ -207,7 +207,7 @@ fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {
     if hidden.is_empty() || hidden.contains(&0) {
         return Err(LabError::option(option, "a hidden layer of width 0; every layer needs at least 1 unit"));
     }
-    Ok([&[data.dim()], &hidden[..], &[data.classes]].concat())
+    Ok([&[data.dim()], &hidden[..], &[data.outputs()]].concat())
 }
 
 /// Whether the first of two names was given.

@@ -3,7 +3,7 @@
 use super::{Contents, Experiment};
 use crate::{
     choice::choose,
-    dataset::{self, Dataset, IdxPaths},
+    dataset::{self, By, Dataset, IdxPaths, Normalisation},
     error::LabError,
 };
 use std::{
@@ -93,7 +93,7 @@ pub fn load_data(e: &Experiment) -> Result<Dataset, LabError> {
     };
     let mut data = data.subset(e.train_samples, e.test_samples)?;
     if e.standardise {
-        data.standardise();
+        data.normalise(Normalisation::standard(&data.train, By::Set))?;
     }
     Ok(data)
 }

@@ -172,7 +172,7 @@ pub fn bound(plan: &Plan, eta: f64, sigma_squared: f64) -> StabilityBound {
 fn first_samples<R: pcalm::real::Real>(job: &Job, count: usize) -> Gathered<R> {
     let mut first = Gathered::default();
     let order = order(job.data.train.len(), job.experiment.seed, 0);
-    first.gather(&job.data.train, job.data.classes, order.into_iter().take(count));
+    first.gather(&job.data.train, order.into_iter().take(count));
     first
 }
 

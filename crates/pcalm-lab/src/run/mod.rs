@@ -21,7 +21,7 @@ use crate::{
     interrupt::Interrupt,
     memory,
     outcome::{Cost, End, Outcome, Summary},
-    record::{EpochRow, LayerRow, MetricRow, Tally, finite, json},
+    record::{EpochRow, LayerRow, MetricRow, Tally, accuracy, finite, json},
     watch::{StabilityRow, Watch},
 };
 use pcalm::{
@@ -201,7 +201,7 @@ impl<B: Backend + Copy> Run<'_, B> {
             }
             let from = within as usize * experiment.batch;
             let to = from.saturating_add(experiment.batch).min(data.train.len());
-            gathered.gather(&data.train, data.classes, shuffled.1[from..to].iter().copied());
+            gathered.gather(&data.train, shuffled.1[from..to].iter().copied());
             let factor = self.plan.schedule.factor(step, total, experiment.warmup);
             let rate = self.plan.learning_rate * factor;
             let report = self.trainer.step(&gathered.batch()?, rate)?;
@@ -225,7 +225,7 @@ impl<B: Backend + Copy> Run<'_, B> {
         p.total.add(report);
         p.stopped = Some((report.stop.name().to_owned(), report.steps));
         let score = p.recent.score();
-        let (loss, accuracy) = (score.mean_loss(), self.job.data.train.accuracy(&score));
+        let (loss, accuracy) = (score.mean_loss(), accuracy(&self.job.data.train, &score));
         news(News::Step { step: p.step, loss, accuracy });
         if p.step.is_multiple_of(self.job.experiment.metrics_every) || p.step.is_multiple_of(per_epoch) {
             self.tables.metrics.push(MetricRow {
@@ -316,7 +316,7 @@ impl<B: Backend + Copy> Run<'_, B> {
         // No more samples at a time than the run needs states for anyway.
         let at_once = experiment.batch.max(experiment.probe_samples);
         let mut sum = Score::default();
-        for batch in crate::batches::chunks(&data.test, data.classes, at_once) {
+        for batch in crate::batches::chunks(&data.test, at_once) {
             if self.job.interrupt.is_raised() {
                 return Err(Error::Interrupted.into());
             }
@@ -328,7 +328,7 @@ impl<B: Backend + Copy> Run<'_, B> {
     fn probe(&mut self) -> Result<Probe, LabError> {
         let (experiment, data) = (self.job.experiment, self.job.data);
         let mut gathered = Gathered::default();
-        gathered.gather(&data.train, data.classes, 0..experiment.probe_samples.min(data.train.len()));
+        gathered.gather(&data.train, 0..experiment.probe_samples.min(data.train.len()));
         Ok(self.trainer.probe(&gathered.batch()?)?)
     }
 

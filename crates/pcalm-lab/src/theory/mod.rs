@@ -55,7 +55,7 @@ impl Case {
             return Err(LabError::option(option, problem));
         }
         let mut samples = Gathered::default();
-        samples.gather(&data.train, data.classes, first..first + count);
+        samples.gather(&data.train, first..first + count);
         Ok(Case { network: file.network, loss: file.loss, samples, rule: plan.rule, auto_eta: plan.auto_eta })
     }
 

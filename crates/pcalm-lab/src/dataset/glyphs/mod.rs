@@ -11,7 +11,10 @@ mod warp;
 
 use rayon::prelude::*;
 
-use super::split::{Dataset, Split};
+use super::{
+    split::{Dataset, Split},
+    targets::Targets,
+};
 use canvas::{AREA, Canvas};
 use draw::Draw;
 pub use shapes::CLASS_NAMES;
@@ -30,12 +33,8 @@ pub const TEST: usize = 2_000;
 
 /// The whole set for `seed`: balanced classes in random order.
 pub fn glyphs(seed: u64) -> Dataset {
-    Dataset {
-        name: NAME.to_owned(),
-        classes: CLASS_NAMES.len(),
-        train: split(seed, 0, TRAIN),
-        test: split(seed, 1, TEST),
-    }
+    let names = CLASS_NAMES.map(str::to_owned).to_vec();
+    Dataset { class_names: Some(names), ..Dataset::new(NAME, split(seed, 0, TRAIN), split(seed, 1, TEST)) }
 }
 
 fn split(seed: u64, part: u64, count: usize) -> Split {
@@ -43,15 +42,15 @@ fn split(seed: u64, part: u64, count: usize) -> Split {
     let mut pixels = vec![0.0; count * AREA];
     pixels.par_chunks_exact_mut(AREA).zip(labels.par_iter()).enumerate().with_min_len(64).for_each(
         |(index, (image, &label))| {
-            paint(&mut Draw::new(seed, part, index as u64), usize::from(label), image);
+            paint(&mut Draw::new(seed, part, index as u64), label as usize, image);
         },
     );
-    Split { pixels, labels, dim: AREA }
+    Split { inputs: pixels, dim: AREA, targets: Targets::Classes { labels, classes: CLASS_NAMES.len() } }
 }
 
 /// Every class equally often (to within one), in random order.
-fn shuffled_labels(seed: u64, part: u64, count: usize) -> Vec<u8> {
-    let mut labels: Vec<u8> = (0..count).map(|i| (i % CLASS_NAMES.len()) as u8).collect();
+fn shuffled_labels(seed: u64, part: u64, count: usize) -> Vec<u32> {
+    let mut labels: Vec<u32> = (0..count).map(|i| (i % CLASS_NAMES.len()) as u32).collect();
     // No image has this index, so the order has a stream of its own.
     let mut draw = Draw::new(seed, part, u64::MAX);
     for i in (1..count).rev() {

@@ -39,11 +39,8 @@ fn command() -> clap::Command {
                 .mut_subcommand("equilibrium", |c| {
                     c.mut_arg("activation", |a| a.default_value("identity"))
                         .mut_arg("budget", |a| a.default_value("16L"))
-                        .mut_arg("out", |a| a.default_value("runs/equilibrium"))
                 })
-                .mut_subcommand("wave", |c| {
-                    c.mut_arg("budget", |a| a.default_value("4L")).mut_arg("out", |a| a.default_value("runs/wave"))
-                })
+                .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
         })
 }
 
@@ -101,11 +98,15 @@ pub struct Common {
 pub struct TrainArgs {
     #[command(flatten)]
     pub common: Common,
-    /// Folder to write to [default: runs/train-<rule>-seed<seed>]
+    /// Folder to write to [default: runs/train-<rule>-seed<seed>-<digits of the options>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Go on with the interrupted run in this folder; its own configuration applies.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config"])]
+    /// Replace the run that is in the folder.
+    #[arg(long)]
+    pub force: bool,
+    /// Go on with the run in this folder, by its own configuration; --epochs, --learning-rate, --metrics-every,
+    /// --checkpoint-every and the places of its data may be changed.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "config", "force"])]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
     pub experiment: Experiment,
@@ -121,9 +122,12 @@ pub struct CompareArgs {
     /// Number of seeds, counted up from --seed.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub seeds: u64,
-    /// Folder to write to
-    #[arg(long, default_value = "runs/compare", value_name = "DIR")]
-    pub out: PathBuf,
+    /// Folder to write to, or to go on in [default: runs/compare-<digits of the options>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the comparison that is in the folder.
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub experiment: Experiment,
 }
@@ -207,9 +211,12 @@ pub enum Question {
 pub struct SpectrumArgs {
     #[command(flatten)]
     pub common: Common,
-    /// Folder to write to
-    #[arg(long, default_value = "runs/spectrum", value_name = "DIR")]
-    pub out: PathBuf,
+    /// Folder to write to [default: runs/<question>-<digits of the options>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace other results of theory that are in the folder.
+    #[arg(long)]
+    pub force: bool,
     /// The training sample to linearise at, counted from 0.
     #[arg(long, default_value_t = 0, value_name = "I")]
     pub sample: usize,
@@ -221,9 +228,12 @@ pub struct SpectrumArgs {
 pub struct SamplesArgs {
     #[command(flatten)]
     pub common: Common,
-    /// Folder to write to
-    #[arg(long, default_value = "runs", value_name = "DIR")]
-    pub out: PathBuf,
+    /// Folder to write to [default: runs/<question>-<digits of the options>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace other results of theory that are in the folder.
+    #[arg(long)]
+    pub force: bool,
     /// Training samples to look at, the first ones.
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub samples: usize,
@@ -233,9 +243,12 @@ pub struct SamplesArgs {
 
 #[derive(Args)]
 pub struct StabilityArgs {
-    /// Folder to write to
-    #[arg(long, default_value = "runs/stability", value_name = "DIR")]
-    pub out: PathBuf,
+    /// Folder to write to [default: runs/<question>-<digits of the options>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace other results of theory that are in the folder.
+    #[arg(long)]
+    pub force: bool,
     /// Step sizes along each axis.
     #[arg(long, default_value_t = 48, value_name = "N")]
     pub grid: usize,

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod output;
 mod progress;
+mod signals;
 mod sweep_progress;
 
 use pcalm_lab::LabError;

@@ -44,6 +44,9 @@ pub mod names {
     pub const PICTURE: &str = "accuracy.svg";
     /// In regression: test loss over epochs.
     pub const LOSS_PICTURE: &str = "loss.svg";
+    /// All files of a comparison, beside the folders of its runs.
+    pub const OF_A_COMPARISON: [&str; 7] =
+        [PROVENANCE, CONFIG, COMPARISON_CSV, COMPARISON_JSON, COMPARISON_RUNS, PICTURE, LOSS_PICTURE];
     /// All files of one training run.
     pub const OF_A_RUN: [&str; 11] = [
         SUMMARY, CHECKPOINT, CONFIG, PROVENANCE, METRICS, EPOCHS, LAYERS, STABILITY, CHANGES, COST, NETWORK,

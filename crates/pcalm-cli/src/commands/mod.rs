@@ -14,17 +14,14 @@ mod verify;
 use crate::{
     Outcome,
     args::{Cli, Command, Common},
-    output,
 };
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
-    experiment::{Experiment, from_flags_and_file},
+    experiment::{Experiment, fit_to_init, merge, option_names, table},
+    tenancy::{Holding, Tenancy, occupied},
 };
-use std::{
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::path::Path;
 
 /// Any failure; only its message reaches the user.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -48,8 +45,42 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
 
 /// The experiment of the flags, over the configuration file if one is given.
 fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
-    let Some(path) = &common.config else { return Ok(flags.clone()) };
-    from_flags_and_file(flags, |id| is_explicit(matches, id), &read(path)?, path)
+    let explicit = |id: &str| is_explicit(matches, id);
+    let (merged, keys) = match &common.config {
+        Some(path) => {
+            let file = table(&read(path)?, path)?;
+            let keys: Vec<String> = file.keys().cloned().collect();
+            (merge(flags, explicit, file, path)?, keys)
+        }
+        None => (flags.clone(), Vec::new()),
+    };
+    let id_of = |key: &str| option_names().iter().find(|n| n.key == key).map(|n| n.id.as_str());
+    let given = |key: &str| keys.iter().any(|k| k == key) || id_of(key).is_some_and(explicit);
+    check_effects(&merged, given)?;
+    fit_to_init(&anchored(&merged)?, given)
+}
+
+/// That what was asked for can have an effect.
+fn check_effects(e: &Experiment, given: impl Fn(&str) -> bool) -> Result<(), LabError> {
+    let embedded = pcalm_lab::dataset::info(&e.dataset).is_ok_and(|info| info.embedded());
+    let refuse = |name: &str, problem: String| Err(LabError::Option { name: name.to_owned(), problem });
+    if given("data-dir") && embedded {
+        return refuse("data-dir", format!("has no effect: `{}` is made by the program", e.dataset));
+    }
+    if let Some(dir) = e.data_dir.as_ref().filter(|dir| !dir.is_dir()) {
+        return refuse("data-dir", format!("{} is no folder", dir.display()));
+    }
+    if e.widths.is_some() {
+        for name in ["width", "depth"] {
+            if given(name) {
+                return refuse(name, "has no effect beside --widths, which has both".to_owned());
+            }
+        }
+    }
+    if given("path-position") && e.parametrization != "path" {
+        return refuse("path-position", "has an effect with --parametrization path alone".to_owned());
+    }
+    Ok(())
 }
 
 /// The text of a file that a user named.
@@ -73,16 +104,27 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Resul
     Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work))
 }
 
-/// A flag that Ctrl-C raises; a second Ctrl-C ends the process.
-fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
-    use std::sync::atomic::Ordering;
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = flag.clone();
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::SeqCst) {
-            std::process::exit(1);
-        }
-        output::note_below("stopping after this step (Ctrl-C again to stop at once)");
-    })?;
-    Ok(flag)
+/// The experiment with paths that mean the same from any folder.
+fn anchored(experiment: &Experiment) -> Result<Experiment, LabError> {
+    let mut e = experiment.clone();
+    let places = [&mut e.data_dir, &mut e.train_images, &mut e.train_labels, &mut e.test_images, &mut e.test_labels, &mut e.init];
+    for path in places.into_iter().flatten() {
+        *path = std::path::absolute(&*path).map_err(|source| LabError::Io { path: path.clone(), source })?;
+    }
+    Ok(e)
+}
+
+/// Takes a folder for what a command computes anew each time: one that holds something else is refused.
+fn take(out: &Path, wanted: &Holding, force: bool) -> Result<Tenancy, LabError> {
+    let tenancy = Tenancy::begin(out)?;
+    let found = Holding::of(tenancy.folder())?.filter(|found| !(force && is_computed(found)));
+    match found.and_then(|found| found.unlike(wanted)) {
+        Some(problem) => Err(occupied(tenancy.folder(), &problem)),
+        None => Ok(tenancy),
+    }
+}
+
+/// Whether losing what a folder holds would cost no training.
+fn is_computed(found: &Holding) -> bool {
+    found.command.starts_with("theory")
 }

@@ -1,45 +1,146 @@
 //! `pcalm train`.
 
-use super::{Failure, experiment, interrupt_flag, is_explicit, number};
-use crate::{Outcome, args::TrainArgs, output, progress::Display};
+use super::{Failure, experiment, is_explicit, number};
+use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{Experiment, from_toml, load_data, option_names},
+    experiment::{Contents, Experiment, Loaded, Plan, changeable, from_flags_and_file, from_toml, may_change, option_names},
     folder::{Folder, names},
+    interrupt::Interrupt,
     memory::Memory,
-    run::{Cost, End, Summary, run as train},
+    outcome::{self, End, read_json},
+    provenance::Provenance,
+    run::{COMMAND, Job, run as train},
+    tenancy::{Holding, Tenancy, occupied},
 };
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::Path,
 };
 
 pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (experiment, folder) = match &args.resume {
-        Some(dir) => {
-            if let Some(name) = option_names().iter().find(|n| is_explicit(matches, &n.id)) {
-                let problem = "cannot be changed when resuming; the run's own configuration applies".to_owned();
-                return Err(LabError::Option { name: name.key.clone(), problem }.into());
-            }
-            let folder = Folder::existing(dir);
-            let text = folder.read_text(names::CONFIG)?;
-            (from_toml(&text, &folder.file(names::CONFIG))?, folder)
+    match &args.resume {
+        Some(dir) => resume(args, matches, dir),
+        None => begin(args, matches),
+    }
+}
+
+/// A new run, in a folder that holds none.
+fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    let experiment = experiment(&args.experiment, &args.common, matches)?;
+    let interrupt = signals::interrupt()?;
+    let loaded = Loaded::new(&experiment)?;
+    // What cannot be run is found out before a folder is made.
+    Plan::new(&experiment, &loaded.data)?;
+    let contents = loaded.contents(&experiment)?;
+    let holding = Holding::new(COMMAND, &experiment, &contents)?;
+    let stem = format!("train-{}-seed{}", experiment.rule, experiment.seed);
+    let out = args.out.clone().unwrap_or_else(|| holding.default_folder(&stem));
+    let tenancy = Tenancy::begin(&out)?;
+    make_room(tenancy.folder(), &holding, args.force)?;
+    go(args, &experiment, &loaded, &contents, &tenancy, &interrupt)
+}
+
+/// Sees that the folder holds no run.
+fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabError> {
+    let Some(found) = Holding::of(folder)? else { return Ok(()) };
+    if force && (found.command == COMMAND || found.identity.is_none()) {
+        return folder.remove(&names::OF_A_RUN);
+    }
+    if let Some(problem) = found.unlike(wanted) {
+        return Err(occupied(folder, &problem));
+    }
+    let ended = outcome::Outcome::read(folder)?.is_some_and(|o| o.summary.end != End::Interrupted);
+    let (state, verb) = if ended { ("finished", "shows it") } else { ("unfinished", "goes on with it") };
+    let path = folder.path();
+    let way_out = format!("`pcalm train --resume {}` {verb}, --force begins anew", path.display());
+    Err(LabError::Run { path: path.to_owned(), problem: format!("holds this very run, {state}: {way_out}") })
+}
+
+/// The run in a folder, from where it was.
+fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome, Failure> {
+    let folder = Folder::existing(dir);
+    let path = folder.file(names::CONFIG);
+    let text = folder.read_text(names::CONFIG)?;
+    let known = from_toml(&text, &path)?;
+    let given = option_names().iter().filter(|n| is_explicit(matches, &n.id));
+    if let Some(name) = given.into_iter().find(|n| !may_change(&n.key)) {
+        let problem = format!("cannot be changed when resuming, only {} can; --out begins another run", changeable());
+        return Err(LabError::Option { name: name.key.clone(), problem }.into());
+    }
+    let flags = super::anchored(&args.experiment)?;
+    let experiment = from_flags_and_file(&flags, |id| is_explicit(matches, id), &text, &path)?;
+    let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != End::Interrupted);
+    if let Some(outcome) = ended {
+        let extends = experiment.epochs > known.epochs;
+        if experiment == known {
+            output::note(format_args!("{} is finished; nothing was run", dir.display()));
+            return tell(args, &outcome, &folder);
         }
-        None => {
-            let experiment = experiment(&args.experiment, &args.common, matches)?;
-            let out = args.out.clone().unwrap_or_else(|| default_folder(&experiment));
-            (experiment, Folder::create(&out)?)
+        if outcome.summary.end == End::Done && !extends {
+            let problem = format!("{}; the run is finished, and more epochs would go on with it", experiment.epochs);
+            return Err(LabError::Option { name: "epochs".into(), problem }.into());
         }
-    };
-    let interrupt = interrupt_flag()?;
-    let data = load_data(&experiment)?;
+    }
+    if experiment.epochs != known.epochs && experiment.schedule != "constant" {
+        output::warn(format_args!(
+            "the {} schedule follows the new number of epochs from here on, unlike a run that began with it",
+            experiment.schedule
+        ));
+    }
+    let interrupt = signals::interrupt()?;
+    let loaded = Loaded::new(&experiment)?;
+    let tenancy = Tenancy::begin(dir)?;
+    let contents = contents(&loaded, &experiment, &folder)?;
+    same_files(&folder, &experiment, &contents)?;
+    go(args, &experiment, &loaded, &contents, &tenancy, &interrupt)
+}
+
+/// What the run's files hold. A network that it started from need not be there any more.
+fn contents(loaded: &Loaded, experiment: &Experiment, folder: &Folder) -> Result<Contents, LabError> {
+    let gone = experiment.init.as_ref().is_some_and(|init| !init.exists());
+    if !(gone && folder.has(names::CHECKPOINT)) {
+        return loaded.contents(experiment);
+    }
+    let recorded: Provenance = read_json(folder, names::PROVENANCE)?;
+    Ok(Contents { data: loaded.fingerprint.to_string(), init: recorded.contents.and_then(|c| c.init) })
+}
+
+/// That the files hold what they held when the run began, also where it has no checkpoint yet.
+fn same_files(folder: &Folder, experiment: &Experiment, contents: &Contents) -> Result<(), LabError> {
+    let found = Holding::of(folder)?.and_then(|holding| holding.identity);
+    let wanted = Holding::new(COMMAND, experiment, contents)?.identity;
+    let differences = found.zip(wanted).map(|(found, wanted)| found.differences(&wanted)).unwrap_or_default();
+    let refused: Vec<_> = differences.into_iter().filter(|d| !d.is_allowed()).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("began with {}", pcalm_lab::experiment::listed(&refused));
+    Err(LabError::Run { path: folder.path().to_owned(), problem })
+}
+
+fn go(
+    args: &TrainArgs,
+    experiment: &Experiment,
+    loaded: &Loaded,
+    contents: &Contents,
+    tenancy: &Tenancy,
+    interrupt: &Interrupt,
+) -> Result<Outcome, Failure> {
+    let folder = tenancy.folder();
+    let job = Job { experiment, data: &loaded.data, contents, folder, interrupt };
     let mut display = Display::new(args.common.quiet);
     let title = format!("{} seed {}", experiment.rule, experiment.seed);
-    let mut news = |n: pcalm_lab::run::News| display.tell(&title, n);
-    let (summary, cost, _) = train(&experiment, &data, &folder, args.resume.is_some(), &interrupt, &mut news)?;
+    let outcome = train(&job, &mut |news| display.tell(&title, news))?;
     display.finish();
-    output::report(&summary, args.common.json, |out| show(out, &summary, &cost, &folder))?;
+    tell(args, &outcome, folder)
+}
+
+/// Prints an outcome and says what it means.
+fn tell(args: &TrainArgs, outcome: &outcome::Outcome, folder: &Folder) -> Result<Outcome, Failure> {
+    let summary = &outcome.summary;
+    output::report(summary, args.common.json, |out| show(out, outcome, folder))?;
     Ok(match summary.end {
         End::Done => Outcome::Done,
         End::Diverged => {
@@ -53,10 +154,6 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     })
 }
 
-fn default_folder(e: &Experiment) -> PathBuf {
-    PathBuf::from(format!("runs/train-{}-seed{}", e.rule, e.seed))
-}
-
 fn memory(memory: &Memory) -> String {
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / (1 << 20) as f64);
     let peak = memory.peak.map_or_else(|| "-".to_owned(), |peak| format!("{} MiB", mib(peak)));
@@ -64,10 +161,14 @@ fn memory(memory: &Memory) -> String {
     format!("{peak} (weights and optimizer {weights}, states {states}, data {data})")
 }
 
-fn show(out: &mut dyn Write, summary: &Summary, cost: &Cost, folder: &Folder) -> io::Result<()> {
+fn show(out: &mut dyn Write, outcome: &outcome::Outcome, folder: &Folder) -> io::Result<()> {
+    let (summary, cost) = (&outcome.summary, &outcome.cost);
     writeln!(out, "rule                 {}", summary.rule)?;
     writeln!(out, "training steps       {}", summary.steps)?;
-    writeln!(out, "test accuracy        {}", number(summary.test_accuracy))?;
+    match summary.test_r2 {
+        Some(r2) => writeln!(out, "test R²              {r2:.4}")?,
+        None => writeln!(out, "test accuracy        {}", number(summary.test_accuracy))?,
+    }
     writeln!(out, "test loss            {}", number(summary.test_loss))?;
     writeln!(out, "alignment to BP      {}", number(summary.alignment))?;
     writeln!(out, "norm ratio to BP     {}", number(summary.norm_ratio))?;
@@ -75,5 +176,8 @@ fn show(out: &mut dyn Write, summary: &Summary, cost: &Cost, folder: &Folder) ->
     writeln!(out, "seconds per step     {:.5}", cost.seconds_per_step)?;
     writeln!(out, "peak memory          {}", memory(&cost.memory))?;
     writeln!(out, "stop reason          {}", summary.stop_reason.as_deref().unwrap_or("-"))?;
+    if summary.unstable_epochs > 0 {
+        writeln!(out, "unstable epochs      {}", summary.unstable_epochs)?;
+    }
     writeln!(out, "run folder           {}", folder.path().display())
 }

@@ -93,7 +93,7 @@ impl Watch {
         let (mut lambda_max, mut lambda_min) = (0.0f64, f64::INFINITY);
         let (mut condition, mut bound) = (0.0f64, 0.0f64);
         for (sample, kept) in state.ends.iter_mut().enumerate() {
-            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &activities, sample)?;
+            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &block, &activities, sample)?;
             let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
             let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };
             let (largest, smallest) = ends.measure(&lin)?;

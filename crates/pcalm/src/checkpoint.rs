@@ -1,7 +1,8 @@
 //! Checkpoints: everything a training run needs to go on with the same bits.
 //!
 //! A checkpoint is a network file (see [`network::file`](crate::network::file)) with the
-//! optimizer's moments beside the weights, so any tool that reads network files reads it too.
+//! optimizer's moments and the caller's vectors beside the weights, so any tool that reads network
+//! files reads it too.
 
 use crate::{
     error::Error,
@@ -32,9 +33,12 @@ pub struct Checkpoint<'a, R: Real> {
     pub updates: u64,
     /// The caller's notes (epoch, step …).
     pub notes: BTreeMap<String, String>,
+    /// The caller's vectors, for what is too long for a note.
+    pub vectors: BTreeMap<String, Cow<'a, [R]>>,
 }
 
 const NOTE: &str = "note.";
+const VECTOR: &str = "own.";
 
 impl<'a, R: Real> Checkpoint<'a, R> {
     /// A checkpoint of this network and optimizer.
@@ -51,7 +55,14 @@ impl<'a, R: Real> Checkpoint<'a, R> {
             moments: Cow::Borrowed(optimizer.moments()),
             updates: optimizer.updates(),
             notes,
+            vectors: BTreeMap::new(),
         }
+    }
+
+    /// The same with one more vector of the caller's.
+    pub fn with_vector(mut self, name: impl Into<String>, values: impl Into<Cow<'a, [R]>>) -> Self {
+        self.vectors.insert(name.into(), values.into());
+        self
     }
 
     /// The checkpoint as the file it is written to; the same content always gives the same bytes.
@@ -61,6 +72,9 @@ impl<'a, R: Real> Checkpoint<'a, R> {
             for (l, (values, edge)) in moment.iter().zip(self.network.edges()).enumerate() {
                 file.insert(moment_name(i, l), &[edge.rows(), edge.cols()], values.as_slice());
             }
+        }
+        for (name, values) in &self.vectors {
+            file.insert(format!("{VECTOR}{name}"), &[values.len()], &values[..]);
         }
         file.metadata.insert("optimizer".into(), self.optimizer.clone());
         file.metadata.insert("updates".into(), self.updates.to_string());
@@ -101,8 +115,12 @@ impl<'a, R: Real> Checkpoint<'a, R> {
         }
         let note = |(key, value): (&String, &String)| Some((key.strip_prefix(NOTE)?.to_owned(), value.clone()));
         let notes = file.metadata.iter().filter_map(note).collect();
+        let own = file.names().filter_map(|name| Some((name, name.strip_prefix(VECTOR)?)));
+        let vectors = own
+            .map(|(name, own)| Ok((own.to_owned(), Cow::Owned(file.vector(name)?.to_vec()))))
+            .collect::<Result<_, Error>>()?;
         let (network, moments) = (Cow::Owned(network), Cow::Owned(moments));
-        Ok(Checkpoint { network, loss, optimizer, moments, updates, notes })
+        Ok(Checkpoint { network, loss, optimizer, moments, updates, notes, vectors })
     }
 }
 

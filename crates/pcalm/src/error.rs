@@ -30,6 +30,19 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// Memory cannot be had.
+    #[error(
+        "no memory for {what}: {:.2} GiB are needed; choose a smaller width or depth", *bytes as f64 / GIB
+    )]
+    Memory {
+        /// What it is for.
+        what: String,
+        /// Bytes; `u64::MAX` where they are more.
+        bytes: u64,
+    },
+    /// The caller's flag was raised; see [`set_interrupt`](crate::minibatch::Minibatch::set_interrupt).
+    #[error("interrupted")]
+    Interrupted,
     /// An iteration for eigenvalues gave up.
     #[error("{what} did not converge in {steps} products with it")]
     NotConverged {
@@ -38,10 +51,12 @@ pub enum Error {
         /// Products with the matrix that were spent.
         steps: u64,
     },
-    /// Activities became non-finite or exploded during inference.
+    /// Activities or the output became non-finite, or activities exploded, during inference.
     #[error("{0}")]
     Diverged(Box<Divergence>),
 }
+
+const GIB: f64 = (1u64 << 30) as f64;
 
 impl Error {
     pub(crate) fn setting(name: &'static str, problem: impl Into<String>) -> Self {
@@ -60,9 +75,9 @@ pub struct Divergence {
     pub rule: String,
     /// Inference step (0: already the forward pass).
     pub step: usize,
-    /// Hidden layer, 1-based as in the paper.
+    /// Layer, 1-based as in the paper; L is the output.
     pub layer: usize,
-    /// max |z_l| there; NaN or infinite when not finite.
+    /// max |z_l| there, max |f_L| at the output; NaN or infinite when not finite.
     pub norm: f64,
     /// max |z| over all layers at the forward pass of the same inference.
     pub initial_norm: f64,
@@ -132,8 +147,9 @@ impl fmt::Display for Divergence {
             self.rule, self.step, self.layer, self.norm, self.initial_norm
         )?;
         match &self.bound {
+            // No step size has had a part in it yet.
+            _ if self.step == 0 => write!(f, "; the forward pass itself overflows: the weights have grown too large"),
             Some(bound) => write!(f, "; measured at the start, {bound}"),
-            None if self.step == 0 => write!(f, "; the forward pass itself: the weights have grown too large"),
             None => Ok(()),
         }
     }

@@ -1,6 +1,14 @@
 //! The one inference loop.
 
-use crate::{backend::Backend, error::Divergence, lagrangian::Lagrangian, real::Real, rule::Rule, state::State};
+use crate::{
+    backend::Backend,
+    error::Divergence,
+    lagrangian::Lagrangian,
+    real::Real,
+    rule::Rule,
+    stack::{Stack, nan_max},
+    state::State,
+};
 use std::ops::ControlFlow;
 
 /// Why an inference ended.
@@ -12,7 +20,9 @@ pub enum Stop {
     Budget,
     /// The observer asked to stop.
     Observer,
-    /// Activities became non-finite or exploded.
+    /// It was [interrupted](crate::lagrangian::Lagrangian::interruptible); the state is of no use.
+    Interrupted,
+    /// Activities or the output became non-finite, or activities exploded.
     Diverged(Box<Divergence>),
 }
 
@@ -23,6 +33,7 @@ impl Stop {
             Stop::Converged => "converged",
             Stop::Budget => "budget",
             Stop::Observer => "observer",
+            Stop::Interrupted => "interrupted",
             Stop::Diverged(_) => "diverged",
         }
     }
@@ -59,62 +70,114 @@ pub struct Inference {
 /// larger) count as exploded.
 pub const EXPLOSION: f64 = 1e6;
 
-/// Cycles between looks at the size of the activities. On finding a divergence the loop is run
+/// Cycles between looks at the size of activities and output. On finding a divergence the loop is run
 /// again with a look at every step, to name the first bad one.
 const LOOK_EVERY: usize = 64;
 
-/// Runs `rule` on `lagrangian`: init, then cycles until the rule, the observer or a divergence
-/// stops it, then the credit for the weight gradient. The only inference loop there is.
+/// Runs `rule` on `lagrangian`: init, then cycles until the rule, the observer, an interrupt or a
+/// divergence stops it, then the credit for the weight gradient. The only inference loop there is.
 pub fn infer<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
     observer: &mut dyn Observer<B::Real>,
 ) -> Inference {
-    let found = attempt(rule, lagrangian, state, observer, LOOK_EVERY);
+    let found = attempt(rule, lagrangian, state, observer, None);
     if matches!(&found.stop, Stop::Diverged(d) if d.step > 0) {
-        return attempt(rule, lagrangian, state, &mut (), 1);
+        let mut residuals = state.activities.clone();
+        return attempt(rule, lagrangian, state, &mut (), Some(&mut residuals));
     }
     found
 }
 
+/// With a buffer in `closely`, looks at every step, at the output of that very step.
 fn attempt<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
     observer: &mut dyn Observer<B::Real>,
-    look_every: usize,
+    mut closely: Option<&mut Stack<B::Real>>,
 ) -> Inference {
     // What an earlier inference knew of its own front does not hold for other weights or samples.
     state.front = 0;
     rule.init(lagrangian, state);
-    let initial_norm = state.activities.max_abs().wide();
+    let look = Look::new(rule.name(), lagrangian, state);
     let mut steps = 0;
     loop {
+        if lagrangian.interrupted() {
+            return Inference { steps, stop: Stop::Interrupted };
+        }
         let stop = rule.terminate(lagrangian, state, steps);
-        if (steps % look_every == 0 || stop.is_some())
-            && let Some(divergence) = divergence(rule.name(), steps, initial_norm, state)
+        if let Some(residuals) = &mut closely {
+            // A cycle leaves the output of the activities it began with.
+            lagrangian.residuals(state, residuals);
+        }
+        if (closely.is_some() || steps % LOOK_EVERY == 0 || stop.is_some())
+            && let Some(divergence) = look.at(steps, state)
         {
-            return Inference { steps, stop: Stop::Diverged(Box::new(divergence)) };
+            return Inference { steps, stop: Stop::Diverged(divergence) };
         }
         let seen = observer.observe(steps, state);
         let stop = stop.or(seen.is_break().then_some(Stop::Observer));
         if let Some(stop) = stop {
             rule.read(lagrangian, state);
-            return Inference { steps, stop };
+            // Only now is the output that of the final activities.
+            let overflow = look.at_output(steps, state);
+            return Inference { steps, stop: overflow.map_or(stop, Stop::Diverged) };
         }
         rule.step(lagrangian, state);
         steps += 1;
     }
 }
 
-/// The first layer whose activities are not finite or have exploded, if any.
-fn divergence<R: Real>(rule: &str, step: usize, initial_norm: f64, state: &State<R>) -> Option<Divergence> {
-    // A forward pass that is not finite sets no limit: the layers that are finite in it are healthy.
-    let limit = if initial_norm.is_finite() { EXPLOSION * initial_norm.max(1.0) } else { f64::INFINITY };
-    state.activities.layers.iter().enumerate().find_map(|(l, z)| {
-        let norm = z.max_abs().wide();
-        let healthy = norm <= limit && norm.is_finite();
-        (!healthy).then(|| Divergence { rule: rule.to_owned(), step, layer: l + 1, norm, initial_norm, bound: None })
-    })
+/// Where a forward pass whose loss is not finite has overflowed.
+pub(crate) fn overflow<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Box<Divergence> {
+    let look = Look::new(rule, lagrangian, state);
+    look.at(0, state)
+        .unwrap_or_else(|| look.divergence(0, state.activities.layers.len(), output_norm(state, look.samples)))
+}
+
+/// A look for a divergence, made at the forward pass.
+struct Look<'r> {
+    rule: &'r str,
+    samples: usize,
+    initial_norm: f64,
+}
+
+impl<'r> Look<'r> {
+    fn new<B: Backend>(rule: &'r str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Self {
+        Look { rule, samples: lagrangian.samples(), initial_norm: state.activities.max_abs().wide() }
+    }
+
+    /// The first layer whose activities are not finite or have exploded, or the output if that is
+    /// not finite, if any.
+    fn at<R: Real>(&self, step: usize, state: &State<R>) -> Option<Box<Divergence>> {
+        // A forward pass that is not finite sets no limit: the layers that are finite in it are healthy.
+        let limit = if self.initial_norm.is_finite() { EXPLOSION * self.initial_norm.max(1.0) } else { f64::INFINITY };
+        let hidden = state.activities.layers.iter().enumerate().find_map(|(l, z)| {
+            let norm = z.max_abs().wide();
+            let healthy = norm <= limit && norm.is_finite();
+            (!healthy).then(|| self.divergence(step, l, norm))
+        });
+        hidden.or_else(|| self.at_output(step, state))
+    }
+
+    /// The output, if it is not finite.
+    fn at_output<R: Real>(&self, step: usize, state: &State<R>) -> Option<Box<Divergence>> {
+        let norm = output_norm(state, self.samples);
+        (!norm.is_finite()).then(|| self.divergence(step, state.activities.layers.len(), norm))
+    }
+
+    /// At the 0-based layer `l`.
+    fn divergence(&self, step: usize, l: usize, norm: f64) -> Box<Divergence> {
+        let (rule, initial_norm) = (self.rule.to_owned(), self.initial_norm);
+        Box::new(Divergence { rule, step, layer: l + 1, norm, initial_norm, bound: None })
+    }
+}
+
+/// max |f_L| over the samples: in `post` placement those of the padding are not 0 and may overflow
+/// where no sample's does.
+fn output_norm<R: Real>(state: &State<R>, samples: usize) -> f64 {
+    let rows = state.output.data().chunks_exact(state.output.cols());
+    rows.flat_map(|row| &row[..samples]).map(|f| f.abs().wide()).fold(0.0, nan_max)
 }

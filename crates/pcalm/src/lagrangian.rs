@@ -15,12 +15,14 @@ use crate::{
     state::{Block, State},
 };
 use num_traits::Zero;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One block's Lagrangian on a backend: shapes checked once, then sweeps over the layers.
 #[derive(Debug)]
 pub struct Lagrangian<'a, B: Backend> {
     backend: &'a B,
     problem: Problem<'a, B::Real>,
+    interrupt: Option<&'a AtomicBool>,
 }
 
 /// Scalars of a state, summed over the samples of a block.
@@ -96,7 +98,17 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         if rho.len() != network.hidden() {
             return Err(Error::setting("rho", format!("{} values for {} hidden layers", rho.len(), network.hidden())));
         }
-        Ok(Lagrangian { backend, problem: Problem { network, block, rho, loss } })
+        Ok(Lagrangian { backend, problem: Problem { network, block, rho, loss }, interrupt: None })
+    }
+
+    /// The same, with iterations that stop early once `flag` is raised.
+    pub fn interruptible(self, flag: &'a AtomicBool) -> Self {
+        Lagrangian { interrupt: Some(flag), ..self }
+    }
+
+    /// Whether the flag is raised: whoever iterates asks before each step.
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
     /// The fixed parts: network, block, penalties and loss.

@@ -8,6 +8,7 @@ pub mod gradient;
 pub mod infer;
 pub mod lagrangian;
 pub mod loss;
+pub mod memory;
 pub mod minibatch;
 pub mod network;
 pub mod optimizer;

@@ -8,7 +8,7 @@ pub enum Loss {
     /// ℓ = ½‖f − y‖², e = f − y.
     #[default]
     SquaredError,
-    /// ℓ = −Σ y log softmax(f) with targets that sum to 1, e = softmax(f) − y.
+    /// ℓ = −Σ y log softmax(f), e = (Σy) softmax(f) − y; the targets may sum to anything.
     CrossEntropy,
 }
 
@@ -40,7 +40,7 @@ impl Loss {
     ) {
         credit.copy_from(output);
         if self == Loss::CrossEntropy {
-            softmax(credit, samples);
+            weighted_softmax(credit, target, samples);
         }
         let cols = credit.cols();
         for (row, wanted) in credit.data_mut().chunks_exact_mut(cols).zip(target.data().chunks_exact(cols)) {
@@ -69,8 +69,8 @@ impl Loss {
     }
 
     /// The product H v of each sample's loss curvature H = ∂²ℓ/∂f² at `output`:
-    /// I for the squared error, diag(p) − p pᵀ for the cross-entropy.
-    pub fn curvature_product<R: Real>(self, output: &Matrix<R>, v: &mut Matrix<R>, samples: usize) {
+    /// I for the squared error, (Σy)(diag(p) − p pᵀ) for the cross-entropy.
+    pub fn curvature_product<R: Real>(self, output: &Matrix<R>, target: &Matrix<R>, v: &mut Matrix<R>, samples: usize) {
         if self == Loss::SquaredError {
             return;
         }
@@ -78,10 +78,28 @@ impl Loss {
         softmax(&mut p, samples);
         let (rows, cols) = (v.rows(), v.cols());
         for s in 0..samples {
+            let weight = sum_of(target, s);
             let mean: R = (0..rows).map(|i| p.at(i, s) * v.at(i, s)).sum();
             for i in 0..rows {
-                v.data_mut()[i * cols + s] = p.at(i, s) * (v.at(i, s) - mean);
+                v.data_mut()[i * cols + s] = weight * (p.at(i, s) * (v.at(i, s) - mean));
             }
+        }
+    }
+}
+
+/// Σy of sample `s`.
+fn sum_of<R: Real>(target: &Matrix<R>, s: usize) -> R {
+    target.column(s).sum()
+}
+
+/// (Σy) softmax down each of the first `samples` columns.
+fn weighted_softmax<R: Real>(m: &mut Matrix<R>, target: &Matrix<R>, samples: usize) {
+    softmax(m, samples);
+    let (rows, cols) = (m.rows(), m.cols());
+    for s in 0..samples {
+        let sum = sum_of(target, s);
+        for i in 0..rows {
+            m.data_mut()[i * cols + s] *= sum;
         }
     }
 }

@@ -5,9 +5,9 @@
 
 use crate::{
     backend::{Backend, Problem},
-    error::Error,
+    error::{Divergence, Error},
     gradient::Gradient,
-    infer::{Stop, infer},
+    infer::{Stop, infer, overflow},
     lagrangian::{Energies, Lagrangian},
     loss::Loss,
     network::{Edge, Network, Placement},
@@ -18,7 +18,10 @@ use crate::{
 };
 use num_traits::Zero;
 use rayon::prelude::*;
-use std::ops::ControlFlow;
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Inputs and targets of B samples, row-major `[B, D]` and `[B, O]`.
 #[derive(Clone, Copy, Debug)]
@@ -123,16 +126,20 @@ impl Score {
         self.correct as f64 / self.samples as f64
     }
 
-    fn of<R: Real>(problem: &Problem<R>, output: &Matrix<R>) -> Self {
+    /// The score of the forward pass that `state` holds, or where it overflowed if the loss is not
+    /// finite; `rule` is what that is reported of.
+    fn of<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Result<Self, Box<Divergence>> {
+        let (problem, output) = (lagrangian.problem(), &state.output);
         let (target, samples) = (&problem.block.target, problem.block.samples);
-        let top = |m: &Matrix<R>, s: usize| {
+        let loss = problem.loss.total(output, target, samples);
+        if !loss.is_finite() {
+            return Err(overflow(rule, lagrangian, state));
+        }
+        let top = |m: &Matrix<B::Real>, s: usize| {
             (0..m.rows()).fold(0, |best, i| if m.at(i, s) > m.at(best, s) { i } else { best })
         };
-        Score {
-            loss: problem.loss.total(output, target, samples),
-            correct: (0..samples).filter(|&s| top(output, s) == top(target, s)).count(),
-            samples,
-        }
+        let correct = (0..samples).filter(|&s| top(output, s) == top(target, s)).count();
+        Ok(Score { loss, correct, samples })
     }
 }
 
@@ -165,6 +172,7 @@ pub struct Minibatch<B: Backend> {
     rho: Vec<B::Real>,
     samples: usize,
     slots: Vec<Slot<B::Real>>,
+    interrupt: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -176,7 +184,14 @@ struct Slot<R> {
 impl<B: Backend> Minibatch<B> {
     /// Holds no samples yet; ρ_l as from [`penalties`](crate::lagrangian::penalties).
     pub fn new(backend: B, loss: Loss, rho: Vec<B::Real>) -> Self {
-        Minibatch { backend, loss, rho, samples: 0, slots: Vec::new() }
+        Minibatch { backend, loss, rho, samples: 0, slots: Vec::new(), interrupt: Arc::default() }
+    }
+
+    /// From now on, while `flag` is raised (true), inference and power iterations end before their
+    /// next step with [`Error::Interrupted`]. Whoever raises it lowers it only after the call under
+    /// way has returned.
+    pub fn set_interrupt(&mut self, flag: Arc<AtomicBool>) {
+        self.interrupt = flag;
     }
 
     /// Takes in the samples of `batch` and computes the constant part of inference.
@@ -185,7 +200,7 @@ impl<B: Backend> Minibatch<B> {
     /// If the batch does not fit the network.
     pub fn load(&mut self, network: &Network<B::Real>, batch: &Batch<B::Real>) -> Result<(), Error> {
         batch.fits(network)?;
-        let size = self.backend.block_samples(network);
+        let size = self.backend.block_samples();
         self.samples = batch.samples();
         let counts: Vec<usize> = (0..batch.samples()).step_by(size).map(|at| size.min(batch.samples() - at)).collect();
         self.slots.truncate(counts.len());
@@ -223,20 +238,28 @@ impl<B: Backend> Minibatch<B> {
     /// Runs `rule` on every block; the states keep the result.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded, or the rule was made for another depth.
+    /// If the network does not fit the samples loaded, the rule was made for another depth, or the
+    /// flag of [`set_interrupt`](Self::set_interrupt) is raised.
     pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
         check_fit(rule, network)?;
         let parts = self.map(network, |lagrangian, state| {
-            let mut score = Score::default();
+            let mut score = Ok(Score::default());
             let mut look = |step: usize, state: &State<B::Real>| {
                 if step == 0 {
-                    score = Score::of(lagrangian.problem(), &state.output);
+                    score = Score::of(rule.name(), lagrangian, state);
                 }
-                ControlFlow::Continue(())
+                if score.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             };
             let done = infer(rule, lagrangian, state, &mut look);
-            (score, done.steps, done.stop, state.work)
+            let (score, stop) = match score {
+                Ok(score) => (score, done.stop),
+                Err(divergence) => (Score::default(), Stop::Diverged(divergence)),
+            };
+            (score, done.steps, stop, state.work)
         })?;
+        if parts.iter().any(|(_, _, stop, _)| *stop == Stop::Interrupted) {
+            return Err(Error::Interrupted);
+        }
         let mut report = Report { score: Score::default(), steps: 0, stop: Stop::Budget, work: Work::default() };
         for (i, (score, steps, stop, work)) in parts.into_iter().enumerate() {
             report.score += score;
@@ -253,16 +276,17 @@ impl<B: Backend> Minibatch<B> {
     /// Loss and accuracy of the forward pass, without inference.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded.
+    /// If the network does not fit the samples loaded, or the loss is not finite.
     pub fn evaluate(&mut self, network: &Network<B::Real>) -> Result<Score, Error> {
         let scores = self.map(network, |lagrangian, state| {
             lagrangian.forward(state);
-            Score::of(lagrangian.problem(), &state.output)
+            Score::of("evaluation", lagrangian, state)
         })?;
-        Ok(scores.into_iter().fold(Score::default(), |mut sum, s| {
-            sum += s;
-            sum
-        }))
+        let mut sum = Score::default();
+        for score in scores {
+            sum += score.map_err(Error::Diverged)?;
+        }
+        Ok(sum)
     }
 
     /// `gradient` ← the weight gradient at the states' credit, a mean over the batch; returns
@@ -325,11 +349,11 @@ impl<B: Backend> Minibatch<B> {
         network: &Network<B::Real>,
         measure: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> T + Sync,
     ) -> Result<Vec<T>, Error> {
-        let (backend, rho, loss) = (&self.backend, &self.rho[..], self.loss);
+        let (backend, rho, loss, interrupt) = (&self.backend, &self.rho[..], self.loss, &*self.interrupt);
         let slots = self.slots.par_iter_mut();
         slots
             .map(|slot| {
-                let lagrangian = Lagrangian::new(backend, network, &slot.block, rho, loss)?;
+                let lagrangian = Lagrangian::new(backend, network, &slot.block, rho, loss)?.interruptible(interrupt);
                 Ok(measure(&lagrangian, &mut slot.state))
             })
             .collect()

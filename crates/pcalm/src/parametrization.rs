@@ -96,7 +96,8 @@ impl Architecture {
     /// fan-in, so unequal widths are allowed (between them there is no skip).
     ///
     /// # Errors
-    /// If a width is 0, there is no hidden layer, or γ0 or s is out of range.
+    /// If a width is 0, there is no hidden layer, γ0 or s is out of range, or the weights do not fit
+    /// into memory.
     pub fn draw<R: Real>(&self, parametrization: Parametrization, gamma0: f64, seed: u64) -> Result<Network<R>, Error> {
         if self.widths.len() < 3 {
             return Err(Error::setting(
@@ -115,16 +116,33 @@ impl Architecture {
         {
             return Err(Error::setting("path-position", format!("{s} does not lie in [0, 1]")));
         }
+        // All memory before the first draw: what does not fit is known at once.
+        let buffers = (0..self.depth()).map(|l| self.reserve(l)).collect::<Result<Vec<_>, Error>>()?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let edges = (0..self.depth())
-            .map(|l| {
+        let edges = buffers
+            .into_iter()
+            .enumerate()
+            .map(|(l, mut weight)| {
                 let (n, m) = (self.widths[l], self.widths[l + 1]);
-                let weight = draw_weights(parametrization, n, n * m, &mut rng)?;
+                draw_weights(parametrization, n, n * m, &mut rng, &mut weight)?;
                 let scale = R::of(self.scale(l, parametrization, gamma0));
                 Edge::new(weight, m, n, scale, self.skip(l))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         Network::new(edges, self.activation, self.placement)
+    }
+
+    /// Memory for the weights of the 0-based edge `l`.
+    fn reserve<R: Real>(&self, l: usize) -> Result<Vec<R>, Error> {
+        let (n, m) = (self.widths[l], self.widths[l + 1]);
+        let mut weight = Vec::new();
+        match n.checked_mul(m).map(|count| weight.try_reserve_exact(count)) {
+            Some(Ok(())) => Ok(weight),
+            _ => Err(Error::Memory {
+                what: format!("w.{}, a weight matrix of shape [{m}, {n}]", l + 1),
+                bytes: [m, R::BYTES].iter().fold(n as u64, |bytes, &by| bytes.saturating_mul(by as u64)),
+            }),
+        }
     }
 
     fn skip(&self, l: usize) -> bool {
@@ -171,18 +189,20 @@ fn draw_weights<R: Real>(
     fan_in: usize,
     count: usize,
     rng: &mut ChaCha8Rng,
-) -> Result<Vec<R>, Error> {
+    weight: &mut Vec<R>,
+) -> Result<(), Error> {
     let bound = (fan_in as f64).sqrt().recip();
     // Drawn in f64 whatever R is, so that f32 and f64 runs of one seed start from one network.
-    let mut normal = |sd: f64| (0..count).map(|_| R::of(sd * sample(&StandardNormal, rng))).collect();
-    Ok(match parametrization {
+    let mut normal = |sd: f64| weight.extend((0..count).map(|_| R::of(sd * sample(&StandardNormal, rng))));
+    match parametrization {
         Parametrization::Standard => normal(bound),
         Parametrization::StandardUniform => {
             let range = Uniform::new(-bound, bound).map_err(|e| Error::Network(e.to_string()))?;
-            (0..count).map(|_| R::of(sample(&range, rng))).collect()
+            weight.extend((0..count).map(|_| R::of(sample(&range, rng))));
         }
         Parametrization::MeanField | Parametrization::Ntp | Parametrization::Path { .. } => normal(1.0),
-    })
+    }
+    Ok(())
 }
 
 fn sample<D: Distribution<f64>>(distribution: &D, rng: &mut ChaCha8Rng) -> f64 {

@@ -154,6 +154,25 @@ impl<R: Real> State<R> {
     }
 }
 
+/// Rows of every buffer of a [`State`] and its [`Block`] together, for widths D, n_1 … n_L: their
+/// numbers per column, counted without making them. `extra`: how many of `look` and `previous` are
+/// in use.
+pub(crate) fn rows(widths: &[usize], placement: Placement, extra: usize) -> Option<u128> {
+    let wide = |n: &usize| *n as u128;
+    let ([d, layers @ ..], widest) = (widths, widths.iter().map(wide).max()?) else { return None };
+    let (o, first) = (wide(layers.last()?), wide(layers.first()?));
+    let hidden: u128 = layers[..layers.len() - 1].iter().map(wide).sum();
+    let (rates, drive_slopes) = match placement {
+        Placement::Pre => (hidden, 0),
+        Placement::Post => (0, first),
+    };
+    let [z, duals, slopes, credit, output] = [hidden, hidden, hidden, hidden + o, o];
+    let scratch = 8 * widest;
+    let state = z + duals + slopes + credit + output + rates + scratch + extra as u128 * hidden;
+    let [input, target, drive] = [wide(d), o, first];
+    Some(state + input + target + drive + drive_slopes)
+}
+
 /// Inputs, targets and what stays constant during inference, for one block of samples.
 #[derive(Clone, Debug)]
 pub struct Block<R> {

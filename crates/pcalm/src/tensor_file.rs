@@ -13,12 +13,17 @@ use std::{
 };
 
 /// Tensors by name, read or borrowed from whoever holds them, with the file's metadata.
+///
+/// Tensors of types other than `F32` and `F64` are an error only for those who ask for them; they
+/// are not written again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorFile<'a, R: Real> {
     /// Row-major tensors with their shapes.
     pub tensors: BTreeMap<String, (Vec<usize>, Cow<'a, [R]>)>,
     /// Key–value text.
     pub metadata: BTreeMap<String, String>,
+    /// Types of the tensors that were in the file but could not be read.
+    foreign: BTreeMap<String, Dtype>,
 }
 
 /// Numbers turned into bytes at a time when writing.
@@ -26,7 +31,7 @@ const CHUNK: usize = 4096;
 
 impl<R: Real> Default for TensorFile<'_, R> {
     fn default() -> Self {
-        TensorFile { tensors: BTreeMap::new(), metadata: BTreeMap::new() }
+        TensorFile { tensors: BTreeMap::new(), metadata: BTreeMap::new(), foreign: BTreeMap::new() }
     }
 }
 
@@ -36,38 +41,68 @@ impl<'a, R: Real> TensorFile<'a, R> {
         self.tensors.insert(name.into(), (shape.to_vec(), values.into()));
     }
 
+    /// The names of all tensors, also of those that could not be read.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().chain(self.foreign.keys()).map(String::as_str)
+    }
+
     /// The matrix called `name`: rows, columns and numbers.
     ///
     /// # Errors
-    /// If it is missing or not a matrix.
+    /// If it is missing, of a type that cannot be read, or not a matrix.
     pub fn matrix(&self, name: &str) -> Result<(usize, usize, &[R]), Error> {
-        match self.tensors.get(name) {
-            None => Err(Error::File(format!(
-                "there is no tensor `{name}`; the file holds {}",
-                self.tensors.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-            ))),
-            Some((shape, values)) => match shape[..] {
-                [rows, cols] => Ok((rows, cols, values)),
-                _ => Err(Error::File(format!("tensor `{name}` has shape {shape:?}; a matrix is needed"))),
-            },
+        let (shape, values) = self.tensor(name)?;
+        match *shape {
+            [rows, cols] => Ok((rows, cols, values)),
+            _ => Err(Error::File(format!("tensor `{name}` has shape {shape:?}; a matrix is needed"))),
         }
     }
 
-    /// Reads a safetensors file's bytes; `F32` and `F64` tensors are converted to `R`.
+    /// The numbers of the vector called `name`.
     ///
     /// # Errors
-    /// If the bytes are not a whole safetensors file, or a tensor has another type.
+    /// If it is missing, of a type that cannot be read, or not a vector.
+    pub fn vector(&self, name: &str) -> Result<&[R], Error> {
+        let (shape, values) = self.tensor(name)?;
+        match *shape {
+            [_] => Ok(values),
+            _ => Err(Error::File(format!("tensor `{name}` has shape {shape:?}; a vector is needed"))),
+        }
+    }
+
+    fn tensor(&self, name: &str) -> Result<(&[usize], &[R]), Error> {
+        if let Some((shape, values)) = self.tensors.get(name) {
+            return Ok((shape, values));
+        }
+        Err(Error::File(match self.foreign.get(name) {
+            Some(dtype) => format!("tensor `{name}` has type {dtype:?}; F32 or F64 is needed"),
+            None => {
+                let names: Vec<&str> = self.names().collect();
+                format!("there is no tensor `{name}`; the file holds {}", names.join(", "))
+            }
+        }))
+    }
+
+    /// Reads a safetensors file's bytes; `F32` and `F64` tensors are converted to `R`, others left
+    /// out.
+    ///
+    /// # Errors
+    /// If the bytes are not a whole safetensors file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let broken = |e: safetensors::SafeTensorError| Error::File(format!("not a whole safetensors file ({e})"));
         let file = SafeTensors::deserialize(bytes).map_err(broken)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-        let mut tensors = BTreeMap::new();
+        let mut read = TensorFile { metadata, ..Self::default() };
         for (name, view) in file.tensors() {
-            let values = values(&name, &view)?;
-            tensors.insert(name, (view.shape().to_vec(), values.into()));
+            match values(&view) {
+                Some(values) => read.insert(name, view.shape(), values),
+                None => {
+                    read.foreign.insert(name, view.dtype());
+                }
+            }
         }
-        Ok(TensorFile { tensors, metadata })
+        Ok(read)
     }
 
     /// The file's bytes; the same content always gives the same bytes.
@@ -141,11 +176,12 @@ pub(crate) fn named(path: &Path, error: Error) -> Error {
     }
 }
 
-fn values<R: Real>(name: &str, view: &TensorView) -> Result<Vec<R>, Error> {
+/// The tensor's numbers, if they are of a type that is read.
+fn values<R: Real>(view: &TensorView) -> Option<Vec<R>> {
     let bytes = view.data();
     match view.dtype() {
-        Dtype::F32 => Ok(bytes.as_chunks::<4>().0.iter().map(|b| R::of(f64::from(f32::from_le_bytes(*b)))).collect()),
-        Dtype::F64 => Ok(bytes.as_chunks::<8>().0.iter().map(|b| R::of(f64::from_le_bytes(*b))).collect()),
-        other => Err(Error::File(format!("tensor `{name}` has type {other:?}; F32 or F64 is needed"))),
+        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| R::of(f64::from(f32::from_le_bytes(*b)))).collect()),
+        Dtype::F64 => Some(bytes.as_chunks::<8>().0.iter().map(|b| R::of(f64::from_le_bytes(*b))).collect()),
+        _ => None,
     }
 }

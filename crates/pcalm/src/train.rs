@@ -90,8 +90,8 @@ impl<B: Backend> Trainer<B> {
     /// Inference on `batch`, then one update of the weights at learning rate `rate`.
     ///
     /// # Errors
-    /// If the batch does not fit the network, or the activities diverged; the weights are then
-    /// as they were.
+    /// If the batch does not fit the network, the activities diverged, or the minibatch was
+    /// interrupted; weights and optimizer are then as they were.
     pub fn step(&mut self, batch: &Batch<B::Real>, rate: f64) -> Result<Report, Error> {
         self.minibatch.load(&self.network, batch)?;
         let mut report = self.minibatch.infer(&self.network, self.rule.as_ref())?;
@@ -106,7 +106,7 @@ impl<B: Backend> Trainer<B> {
     /// Loss and accuracy on `batch`, without inference or update.
     ///
     /// # Errors
-    /// If the batch does not fit the network.
+    /// If the batch does not fit the network, or the loss is not finite.
     pub fn evaluate(&mut self, batch: &Batch<B::Real>) -> Result<Score, Error> {
         self.minibatch.load(&self.network, batch)?;
         self.minibatch.evaluate(&self.network)
@@ -115,7 +115,8 @@ impl<B: Backend> Trainer<B> {
     /// Compares the rule's weight gradient on `batch` with BP's; changes no weight.
     ///
     /// # Errors
-    /// If the batch does not fit the network, or the activities diverged.
+    /// If the batch does not fit the network, the activities diverged, or the minibatch was
+    /// interrupted.
     pub fn probe(&mut self, batch: &Batch<B::Real>) -> Result<Probe, Error> {
         probe(&mut self.minibatch, &self.network, self.rule.as_ref(), batch, &mut self.gradient)
     }
@@ -125,7 +126,7 @@ impl<B: Backend> Trainer<B> {
 /// inferred states and `gradient` the rule's gradient.
 ///
 /// # Errors
-/// If the batch does not fit the network, or the activities diverged.
+/// If the batch does not fit the network, the activities diverged, or the minibatch was interrupted.
 pub fn probe<B: Backend>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,

@@ -12,7 +12,7 @@ use pcalm::{
     network::{Edge, Network, Placement},
     stack::Stack,
     state::State,
-    theory::curvature,
+    theory::{Accuracy, Operator, curvature, largest_eigenvalue},
 };
 
 const SAMPLES: usize = 3;
@@ -129,4 +129,32 @@ fn a_chain_of_orthogonal_products_has_the_closed_form_spectrum() {
         let wanted = 4.0 * (std::f64::consts::PI / (2 * hidden + 1) as f64).cos().powi(2);
         assert!((found - wanted).abs() < 1e-8, "{hidden} hidden layers: {found} {wanted}");
     }
+}
+
+#[test]
+fn targets_that_do_not_sum_to_one_weigh_the_curvature_of_the_cross_entropy() {
+    let network = network(&[3, 4, 4, 4, 3], true, Activation::Tanh, Placement::Pre, 4);
+    for sum in [0.0, 0.3, 2.5, 40.0] {
+        let mut data = Data::new(&network, SAMPLES, Loss::CrossEntropy, 4);
+        data.y.iter_mut().for_each(|y| *y *= sum);
+        check(&network, &data, Loss::CrossEntropy, &[1.0; 3], &format!("sum {sum}"));
+    }
+}
+
+#[test]
+fn either_eigenvalue_alone_has_the_bits_it_has_in_the_pair() {
+    for_each_kind(|activation, placement, loss, what| {
+        let network = network(&[3, 4, 4, 4, 2], true, activation, placement, 5);
+        // Two blocks.
+        let data = Data::new(&network, 40, loss, 5);
+        for (tolerance, limit) in [(1e-3, 500), (1e-9, 10_000), (1e-9, 3)] {
+            let fresh = || minibatch(&network, &data, loss, &[0.5, 1.0, 2.0]);
+            let pair = curvature(&mut fresh(), &network, tolerance, limit).unwrap();
+            let alone = |operator| {
+                largest_eigenvalue(&mut fresh(), &network, operator, Accuracy { tolerance, limit }).unwrap().to_bits()
+            };
+            assert_eq!(alone(Operator::Energy), pair.lambda_max.to_bits(), "{what}");
+            assert_eq!(alone(Operator::Constraint), pair.sigma_squared.to_bits(), "{what}");
+        }
+    });
 }

@@ -7,12 +7,13 @@ use pcalm::{
     Error,
     activation::Activation,
     backend::Reference,
-    error::Divergence,
+    error::{Divergence, StabilityBound},
     infer::{EXPLOSION, Stop, infer},
     loss::Loss,
     minibatch::Minibatch,
     network::{Edge, Network, Placement},
     optimizer::{Optimizer, Settings},
+    real::Real,
     rule::{self, RuleSettings},
     stack::Matrix,
     state::State,
@@ -114,6 +115,107 @@ fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
             assert!(!found.norm.is_finite());
             assert!(found.to_string().contains("forward pass itself"), "{found}");
         }
+    }
+}
+
+#[test]
+fn whatever_the_bound_a_forward_pass_that_overflows_is_not_blamed_on_the_step_size() {
+    let found =
+        |step, bound| Divergence { rule: "pc".into(), step, layer: 2, norm: f64::NAN, initial_norm: f64::NAN, bound };
+    let bound = Some(StabilityBound::new(0.25, 4.0, 1.0, 1.0));
+    for bound in [None, bound] {
+        let message = found(0, bound).to_string();
+        assert!(message.contains("the forward pass itself overflows") && !message.contains("bound"), "{message}");
+    }
+    let later = found(3, bound).to_string();
+    assert!(later.contains("inside the stability bound") && !later.contains("itself"), "{later}");
+}
+
+/// Trainer's step, probe and evaluation on `data` must diverge, at `layer` of the forward pass, and
+/// leave weights and optimizer alone.
+fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, layer: usize) {
+    for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
+        let optimizer = Optimizer::new(Settings::default(), network).unwrap();
+        let rule = rule::build(rule, &settings(network, 3, 0.1)).unwrap();
+        let minibatch = Minibatch::new(Reference::new(), loss, vec![R::one(); network.hidden()]);
+        let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch);
+        let errors = [
+            trainer.step(&data.batch(), 0.1).map(|_| ()),
+            trainer.probe(&data.batch()).map(|_| ()),
+            trainer.evaluate(&data.batch()).map(|_| ()),
+        ];
+        for error in errors {
+            match error {
+                Err(Error::Diverged(found)) => {
+                    assert_eq!((found.step, found.layer), (0, layer));
+                    assert!(found.to_string().contains("forward pass itself"), "{found}");
+                }
+                other => panic!("expected a divergence, got {other:?}"),
+            }
+        }
+        assert_eq!((trainer.network(), trainer.optimizer()), (network, &optimizer));
+    }
+}
+
+#[test]
+fn an_output_that_overflows_is_a_divergence_of_the_last_layer() {
+    let edge = |w: [f32; 4]| Edge::new(w.to_vec(), 2, 2, 1.0, false).unwrap();
+    for readout in [[1e30, 0.0, 0.0, 1.0], [1e30, 1e30, -1e30, 1e30]] {
+        let edges = vec![edge([1e10, 0.0, 0.0, 1e10]), edge(readout)];
+        let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+        let data = Data { x: vec![1.0f32, -0.5], y: vec![1.0, 0.0], samples: 1 };
+        for &loss in Loss::ALL {
+            check_trainer(&network, &data, loss, 2);
+            let rule = rule::build::<Reference<f32>>("pc", &settings(&network, 3, 0.1)).unwrap();
+            let mut minibatch = minibatch(&network, &data, loss, &[1.0]);
+            let stops = minibatch.map(&network, |lagrangian, state| infer(rule.as_ref(), lagrangian, state, &mut ()));
+            let stop = stops.unwrap().remove(0).stop;
+            let found = divergence(&stop);
+            assert_eq!((found.step, found.layer, found.initial_norm), (0, 2, 1e10));
+            assert!(!found.norm.is_finite());
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_overflows_where_the_output_does_not_is_a_divergence_too() {
+    let edge = |w: f64| Edge::new(vec![w], 1, 1, 1.0, false).unwrap();
+    let network = Network::new(vec![edge(1.0), edge(1e200)], Activation::Identity, Placement::Pre).unwrap();
+    check_trainer(&network, &Data { x: vec![1.0], y: vec![0.0], samples: 1 }, LOSS, 2);
+}
+
+#[test]
+fn an_output_that_overflows_at_the_final_activities_alone_is_a_divergence() {
+    // z = (1, 1), f = w(z_1 − z_2) = 0, y = 1: one step moves z by ±ηw = ±1e5 and f to 2e5 w.
+    let w = 1e304;
+    let edges = vec![Edge::new(vec![1.0, 1.0], 2, 1, 1.0, false), Edge::new(vec![w, -w], 1, 2, 1.0, false)];
+    let edges = edges.into_iter().collect::<Result<_, _>>().unwrap();
+    let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+    let data = Data { x: vec![1.0], y: vec![1.0], samples: 1 };
+    for rule in ["pc", "pc-alm", "pc-nesterov"] {
+        // However far the budget goes, the first bad step is the first.
+        for budget in [1, 2, 100] {
+            let done = run(rule, &network, &data, LOSS, &settings(&network, budget, 1e-299));
+            let found = divergence(&done.report.stop);
+            assert_eq!((found.step, found.layer, done.report.steps), (1, 2, 1), "{rule} {budget}");
+            assert_eq!((found.norm, found.initial_norm), (f64::INFINITY, 1.0), "{rule} {budget}");
+        }
+    }
+}
+
+#[test]
+fn an_output_that_overflows_in_the_padding_alone_is_none() {
+    // The padding's activities are sigmoid(0) = ½, the sample's are 0.
+    let edges = vec![
+        Edge::new(vec![-1e3f32; 6], 6, 1, 1.0, false).unwrap(),
+        Edge::new(vec![3e38; 6], 1, 6, 1.0, false).unwrap(),
+    ];
+    let network = Network::new(edges, Activation::Sigmoid, Placement::Post).unwrap();
+    let data = Data { x: vec![1.0f32], y: vec![0.0], samples: 1 };
+    for rule in ["bp", "pc", "pc-alm"] {
+        let done = run(rule, &network, &data, LOSS, &settings(&network, 3, 0.1));
+        assert!(!matches!(done.report.stop, Stop::Diverged(_)), "{rule}: {:?}", done.report.stop);
+        assert_eq!(done.minibatch.output(), [0.0], "{rule}");
     }
 }
 

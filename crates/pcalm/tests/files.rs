@@ -13,6 +13,7 @@ use pcalm::{
     real::Real,
     tensor_file::TensorFile,
 };
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::{collections::BTreeMap, path::PathBuf};
 
 fn network_file(loss: Loss) -> NetworkFile<f64> {
@@ -203,8 +204,74 @@ fn a_weight_that_is_not_finite_is_named() {
 fn a_tensor_of_integers_is_named_with_its_type() {
     let header = br#"{"w.1":{"dtype":"I32","shape":[1,1],"data_offsets":[0,4]}}"#;
     let bytes = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
-    let message = TensorFile::<f32>::from_bytes(&bytes).unwrap_err().to_string();
-    assert!(message.contains("w.1") && message.contains("I32"), "{message}");
+    let file = TensorFile::<f32>::from_bytes(&bytes).unwrap();
+    let errors = [file.matrix("w.1").unwrap_err(), NetworkFile::from_tensors(&file).unwrap_err()];
+    for message in errors.map(|e| e.to_string()) {
+        assert!(message.contains("w.1") && message.contains("I32"), "{message}");
+    }
+}
+
+/// A safetensors file of `file`'s tensors with one more, `name`, of one zero of type `dtype`.
+fn with_foreign(file: &TensorFile<f64>, name: &str, dtype: Dtype) -> Vec<u8> {
+    let bytes = file.to_bytes().unwrap();
+    let whole = SafeTensors::deserialize(&bytes).unwrap();
+    let zeros = vec![0; dtype.bitsize() / 8];
+    let foreign = TensorView::new(dtype, vec![1, 1], &zeros).unwrap();
+    let tensors = whole.tensors().into_iter().filter(|(n, _)| n != name).chain([(name.to_owned(), foreign)]);
+    safetensors::serialize(tensors, Some(file.metadata.clone().into_iter().collect())).unwrap()
+}
+
+#[test]
+fn tensors_of_types_that_are_not_read_are_no_ones_trouble_who_does_not_ask_for_them() {
+    let network = network_file(Loss::CrossEntropy);
+    let kept = checkpoint::<f64>(Settings::default());
+    for dtype in [Dtype::I64, Dtype::BF16, Dtype::U8, Dtype::BOOL] {
+        let bytes = with_foreign(&tensors(&network), "labels", dtype);
+        let file = TensorFile::<f64>::from_bytes(&bytes).unwrap();
+        assert_eq!(NetworkFile::from_tensors(&file).unwrap(), network, "{dtype:?}");
+        let message = file.matrix("labels").unwrap_err().to_string();
+        assert!(message.contains("`labels` has type") && message.contains(&format!("{dtype:?}")), "{message}");
+        assert_eq!(Checkpoint::from_bytes(&with_foreign(&kept.file(), "labels", dtype)).unwrap(), kept);
+        for name in ["w.3", "moment.1.2", "own.x"] {
+            let message = Checkpoint::<f64>::from_bytes(&with_foreign(&kept.file(), name, dtype)).unwrap_err();
+            assert!(message.to_string().contains(&format!("`{name}` has type")), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_last_matrix_of_another_type_does_not_quietly_leave_a_shallower_network() {
+    let network = network_file(Loss::CrossEntropy);
+    let mut file = tensors(&network);
+    file.metadata.remove("skips");
+    file.metadata.remove("scales");
+    let read = TensorFile::<f64>::from_bytes(&with_foreign(&file, "w.3", Dtype::BF16)).unwrap();
+    let message = NetworkFile::from_tensors(&read).unwrap_err().to_string();
+    assert!(message.contains("w.3") && message.contains("BF16"), "{message}");
+}
+
+fn check_vectors<R: Real>() {
+    let long: Vec<R> = common::numbers(5000, 3).into_iter().map(R::of).collect();
+    let plain = checkpoint::<R>(Settings::default());
+    let kept = plain.clone().with_vector("top.1", long.clone()).with_vector("empty", vec![]);
+    let (before, bytes) = (plain.file().to_bytes().unwrap(), kept.file().to_bytes().unwrap());
+    let after = Checkpoint::<R>::from_bytes(&bytes).unwrap();
+    assert_eq!(after, kept);
+    assert_eq!(bits(&after.vectors["top.1"]), bits(&long));
+    assert_eq!((after.vectors.len(), after.file().to_bytes().unwrap() == bytes), (2, true));
+    let header = |bytes: &[u8]| u64::from_le_bytes(bytes[..8].try_into().unwrap());
+    assert!(header(&bytes) < header(&before) + 200, "the numbers are in the header");
+    // Network readers do not mind.
+    let file = TensorFile::<R>::from_bytes(&bytes).unwrap();
+    assert_eq!(NetworkFile::from_tensors(&file).unwrap().network, *kept.network);
+    assert_eq!(file.vector("own.top.1").unwrap().len(), 5000);
+}
+
+#[test]
+fn a_callers_vectors_come_back_from_a_checkpoint_with_the_same_bits() {
+    check_vectors::<f32>();
+    check_vectors::<f64>();
+    refused("own.x", |file| file.insert("own.x", &[1, 2], vec![0.0; 2]));
 }
 
 #[test]

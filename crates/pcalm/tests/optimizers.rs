@@ -118,7 +118,7 @@ fn adams_first_step_is_the_rate_whatever_the_gradients_size() {
     for size in [1e-3, 1.0, 1e3] {
         let mut network = small();
         let start = weights(&network);
-        let exact = Settings { epsilon: 0.0, ..Settings::default() };
+        let exact = Settings { epsilon: f64::MIN_POSITIVE, ..Settings::default() };
         let gradient = Gradient { edges: vec![vec![size; 6], vec![-size; 3]] };
         Optimizer::new(exact, &network).unwrap().update(&mut network, &gradient, 0.01);
         let step: Vec<f64> = weights(&network).iter().zip(&start).map(|(after, before)| after - before).collect();
@@ -153,6 +153,17 @@ fn an_invalid_setting_is_refused_by_name() {
         let refused = Optimizer::new(settings, &small());
         assert!(matches!(refused, Err(Error::Setting { name: found, .. }) if found == name), "{name}: {refused:?}");
     }
+}
+
+#[test]
+fn an_epsilon_of_zero_is_refused_in_the_number_type_at_hand() {
+    let with = |epsilon| Settings { epsilon, ..Settings::default() };
+    let message = Optimizer::new(with(0.0), &small()).unwrap_err().to_string();
+    assert!(message.contains("epsilon") && message.contains("must be > 0"), "{message}");
+    // 1e-50 is 0 in 32 bits.
+    Optimizer::new(with(1e-50), &small()).unwrap();
+    let narrow = Optimizer::new(with(1e-50), &small().cast::<f32>());
+    assert!(matches!(narrow, Err(Error::Setting { name: "epsilon", .. })), "{narrow:?}");
 }
 
 #[test]

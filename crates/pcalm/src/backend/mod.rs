@@ -40,8 +40,8 @@ pub trait Backend: Send + Sync {
     type Real: Real;
 
     /// Samples per block: minibatches are cut into blocks of this size, which are inferred
-    /// independently. Depends on the network only, never on the machine's core count.
-    fn block_samples(&self, network: &Network<Self::Real>) -> usize;
+    /// independently. The same on every machine, whatever its core count.
+    fn block_samples(&self) -> usize;
 
     /// Computes the constant part of inference, `block.drive` = f_1(x), from `block.input`.
     fn drive(&self, network: &Network<Self::Real>, block: &mut Block<Self::Real>, state: &mut State<Self::Real>);

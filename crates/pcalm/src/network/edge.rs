@@ -18,10 +18,9 @@ impl<R: Real> Edge<R> {
         if rows == 0 || cols == 0 {
             return Err(Error::Network(format!("a weight matrix of shape [{rows}, {cols}] has no entries")));
         }
-        if weight.len() != rows * cols {
+        if rows.checked_mul(cols) != Some(weight.len()) {
             return Err(Error::Network(format!(
-                "a weight matrix of shape [{rows}, {cols}] needs {} numbers, got {}",
-                rows * cols,
+                "a weight matrix of shape [{rows}, {cols}] needs {rows} × {cols} numbers, got {}",
                 weight.len()
             )));
         }

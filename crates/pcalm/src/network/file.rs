@@ -32,8 +32,8 @@ impl<R: Real> NetworkFile<R> {
         file.matrix("w.1")?;
         // The highest number rather than the first gap: a missing matrix must be named, not
         // quietly leave a shallower network.
-        let number = |name: &String| name.strip_prefix("w.")?.parse::<usize>().ok();
-        let depth = file.tensors.keys().filter_map(number).max().unwrap_or(1);
+        let number = |name: &str| name.strip_prefix("w.")?.parse::<usize>().ok();
+        let depth = file.names().filter_map(number).max().unwrap_or(1);
         let activation = file.metadata.get("activation").ok_or_else(|| {
             let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
             Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))

@@ -120,10 +120,20 @@ impl<R: Real> Optimizer<R> {
                 return Err(Error::setting(name, format!("{value} does not lie in [0, 1)")));
             }
         }
-        for (name, value) in [("epsilon", settings.epsilon), ("weight-decay", settings.weight_decay)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::setting(name, format!("{value} is not a number of at least 0")));
-            }
+        if !(settings.weight_decay.is_finite() && settings.weight_decay >= 0.0) {
+            return Err(Error::setting(
+                "weight-decay",
+                format!("{} is not a number of at least 0", settings.weight_decay),
+            ));
+        }
+        // In the number type at hand, where a tiny one may be 0: a weight without gradient would become 0/0.
+        let epsilon = R::of(settings.epsilon);
+        if !(epsilon.is_finite() && epsilon > R::zero()) {
+            let bits = 8 * R::BYTES;
+            return Err(Error::setting(
+                "epsilon",
+                format!("{} is not a positive number in {bits} bits; it must be > 0", settings.epsilon),
+            ));
         }
         let zeros = || Gradient::zeros(network).edges;
         let moments = (0..settings.method.info().moments).map(|_| zeros()).collect();

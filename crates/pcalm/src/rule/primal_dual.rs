@@ -190,6 +190,10 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
             Inner::Solve { tolerance, limit } => (limit.saturating_sub(1), Some(tolerance)),
         };
         for step in 0..more {
+            // A solve alone may take minutes.
+            if lagrangian.interrupted() {
+                break;
+            }
             if let Some(tolerance) = tolerance
                 && step % CHECK_EVERY == 0
                 && self.stationarity(lagrangian, state).0 <= tolerance

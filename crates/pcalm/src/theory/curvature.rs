@@ -29,44 +29,89 @@ pub struct Curvature {
     pub iterations: usize,
 }
 
+/// A symmetric map on the stacked activities at the forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// The Hessian H of the PC energy F.
+    Energy,
+    /// CᵀC, the constraints alone.
+    Constraint,
+}
+
+/// When a power iteration ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Accuracy {
+    /// Relative change of the Rayleigh quotient from one iteration to the next.
+    pub tolerance: f64,
+    /// Iterations at most.
+    pub limit: usize,
+}
+
 /// Measures λ_max and σ_max² on the samples loaded into `minibatch`, to relative `tolerance` in
 /// the Rayleigh quotient between iterations, with at most `limit` iterations.
 ///
 /// # Errors
-/// If the network does not fit the samples, or the forward pass is not finite.
+/// If the network does not fit the samples, the forward pass is not finite, or `minibatch` was
+/// [interrupted](Minibatch::set_interrupt).
 pub fn curvature<B: Backend>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     tolerance: f64,
     limit: usize,
 ) -> Result<Curvature, Error> {
+    let accuracy = Accuracy { tolerance, limit };
+    let (lambda_max, first) = measure(minibatch, network, Operator::Energy, accuracy)?;
+    let (sigma_squared, second) = measure(minibatch, network, Operator::Constraint, accuracy)?;
+    Ok(Curvature { lambda_max, sigma_squared, iterations: first.max(second) })
+}
+
+/// One of the two alone, to an accuracy of its own: the largest eigenvalue of `operator` on the
+/// samples loaded into `minibatch`.
+///
+/// # Errors
+/// As [`curvature`].
+pub fn largest_eigenvalue<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    operator: Operator,
+    accuracy: Accuracy,
+) -> Result<f64, Error> {
+    Ok(measure(minibatch, network, operator, accuracy)?.0)
+}
+
+/// The largest eigenvalue over all blocks, and the most iterations of any.
+fn measure<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    operator: Operator,
+    accuracy: Accuracy,
+) -> Result<(f64, usize), Error> {
     let blocks = minibatch.map(network, |lagrangian, state| {
         lagrangian.forward(state);
-        let (lambda_max, first) = power_iteration(lagrangian, state, true, tolerance, limit);
-        let (sigma_squared, second) = power_iteration(lagrangian, state, false, tolerance, limit);
-        Curvature { lambda_max, sigma_squared, iterations: first.max(second) }
+        power_iteration(lagrangian, state, operator, accuracy)
     })?;
-    if blocks.iter().any(|c| !(c.lambda_max + c.sigma_squared).is_finite()) {
-        return Err(Error::Network("the curvature of its activities is not finite: the forward pass overflows".into()));
+    let mut largest = (0.0f64, 0);
+    for block in blocks {
+        let (eigenvalue, iterations) = block?;
+        if !eigenvalue.is_finite() {
+            return Err(Error::Network(
+                "the curvature of its activities is not finite: the forward pass overflows".into(),
+            ));
+        }
+        largest = (largest.0.max(eigenvalue), largest.1.max(iterations));
     }
-    let zero = Curvature { lambda_max: 0.0, sigma_squared: 0.0, iterations: 0 };
-    Ok(blocks.into_iter().fold(zero, |a, b| Curvature {
-        lambda_max: a.lambda_max.max(b.lambda_max),
-        sigma_squared: a.sigma_squared.max(b.sigma_squared),
-        iterations: a.iterations.max(b.iterations),
-    }))
+    Ok(largest)
 }
 
 /// Largest eigenvalue over the block's samples, each iterated on its own, all at once.
 fn power_iteration<B: Backend>(
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
-    energy: bool,
-    tolerance: f64,
-    limit: usize,
-) -> (f64, usize) {
+    operator: Operator,
+    Accuracy { tolerance, limit }: Accuracy,
+) -> Result<(f64, usize), Error> {
     let samples = lagrangian.samples();
-    let mut operator = Operator::new(lagrangian, state, energy);
+    let mut map = Map::new(lagrangian, state, operator);
     let mut v = state.activities.clone();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     for layer in &mut v.layers {
@@ -76,25 +121,28 @@ fn power_iteration<B: Backend>(
     normalise(&mut v, samples);
     let mut eigenvalues = vec![0.0; samples];
     for iteration in 1..=limit {
-        operator.apply(lagrangian, state, &v, &mut product);
+        if lagrangian.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        map.apply(lagrangian, state, &v, &mut product);
         let found = inner_products(&v, &product, samples);
         let change = found.iter().zip(&eigenvalues).map(|(a, b)| (a - b).abs() / a.abs());
         // Only the largest matters, but a sample whose quotient still grows may overtake it.
         let settled = change.into_iter().all(|c| c <= tolerance);
         eigenvalues = found;
         if settled || iteration == limit {
-            let shift = operator.shift.wide();
-            return (eigenvalues.into_iter().map(|e| e - shift).fold(0.0, nan_max), iteration);
+            let shift = map.shift.wide();
+            return Ok((eigenvalues.into_iter().map(|e| e - shift).fold(0.0, nan_max), iteration));
         }
         std::mem::swap(&mut v, &mut product);
         normalise(&mut v, samples);
     }
-    (f64::NAN, limit)
+    Ok((f64::NAN, limit))
 }
 
-/// The Hessian of F, or CᵀC, at the forward pass in a state.
-struct Operator<R> {
-    energy: bool,
+/// An [`Operator`] at the forward pass in a state.
+struct Map<R> {
+    operator: Operator,
     /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
     diagonal: Matrix<R>,
     /// Added to every eigenvalue. Only the φ'' term can make H indefinite, and where it is large
@@ -105,12 +153,12 @@ struct Operator<R> {
     image: Stack<R>,
 }
 
-impl<R: Real> Operator<R> {
-    fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, energy: bool) -> Self {
+impl<R: Real> Map<R> {
+    fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
         let last = problem.network.hidden() - 1;
         let mut diagonal = Matrix::default();
-        if energy && problem.network.placement() == Placement::Pre {
+        if operator == Operator::Energy && problem.network.placement() == Placement::Pre {
             let readout = &problem.network.edges()[last + 1];
             let (z, q) = (&state.activities.layers[last], &state.credit.layers[last + 1]);
             diagonal = Matrix::zeros(z.rows(), z.cols());
@@ -122,7 +170,7 @@ impl<R: Real> Operator<R> {
             }
         }
         let lowest = diagonal.data().iter().fold(R::zero(), |m, &d| m.min(d));
-        Operator { energy, diagonal, shift: -lowest, image: state.credit.clone() }
+        Map { operator, diagonal, shift: -lowest, image: state.credit.clone() }
     }
 
     /// `product ← (H + shift) v` (or CᵀC v).
@@ -133,14 +181,15 @@ impl<R: Real> Operator<R> {
         v: &Stack<R>,
         product: &mut Stack<R>,
     ) {
-        let problem = lagrangian.problem();
+        let (problem, energy) = (lagrangian.problem(), self.operator == Operator::Energy);
         lagrangian.push_forward(state, v, &mut self.image);
         for ((l, credit), image) in state.credit.layers.iter_mut().enumerate().zip(&mut self.image.layers) {
             let factor = match problem.rho.get(l) {
-                Some(rho) if self.energy => *rho,
+                Some(rho) if energy => *rho,
                 Some(_) => R::one(),
-                None if self.energy => {
-                    problem.loss.curvature_product(&state.output, image, problem.block.samples);
+                None if energy => {
+                    let block = problem.block;
+                    problem.loss.curvature_product(&state.output, &block.target, image, block.samples);
                     -R::one()
                 }
                 None => R::zero(),

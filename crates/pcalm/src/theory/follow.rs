@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 /// Runs `rule` to its end, showing `look` the state before the first step and after each.
 ///
 /// # Errors
-/// If the rule does not fit the network, or the activities diverge.
+/// If the rule does not fit the network, the activities diverge, or the Lagrangian is interrupted.
 pub fn follow<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
@@ -27,6 +27,7 @@ pub fn follow<B: Backend>(
     };
     match infer(rule, lagrangian, state, &mut observer).stop {
         Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
+        Stop::Interrupted => Err(Error::Interrupted),
         Stop::Converged | Stop::Budget | Stop::Observer => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     minibatch::Batch,
     network::{Network, Placement},
     stack::Matrix,
-    state::State,
+    state::{Block, State},
 };
 use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
 use rayon::prelude::*;
@@ -41,15 +41,16 @@ pub struct Linearisation<'a> {
 }
 
 impl<'a> Linearisation<'a> {
-    /// At the activities of sample `sample` of `state`, with the slopes and the output that the
-    /// last sweep left there.
+    /// At the activities of sample `sample` of `block` in `state`, with the slopes and the output
+    /// that the last sweep left there.
     ///
     /// # Errors
-    /// If the loss curvature at the output is not finite.
+    /// If the loss curvature at the output is not finite, or negative.
     pub fn of(
         network: &'a Network<f64>,
         loss: Loss,
         rho: Vec<f64>,
+        block: &Block<f64>,
         state: &State<f64>,
         sample: usize,
     ) -> Result<Self, Error> {
@@ -67,7 +68,7 @@ impl<'a> Linearisation<'a> {
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);
         }
-        let root = root_of_loss_curvature(loss, &column(&state.output))?;
+        let root = root_of_loss_curvature(loss, &column(&state.output), &column(&block.target))?;
         Ok(Linearisation { jacobians: jacobians.collect(), starts, rho, root })
     }
 
@@ -90,7 +91,7 @@ impl<'a> Linearisation<'a> {
         if !(state.activities.max_abs() + state.output.max_abs()).is_finite() {
             return Err(Error::Network("its forward pass on this sample is not finite".into()));
         }
-        Linearisation::of(network, loss, rho, &state, 0)
+        Linearisation::of(network, loss, rho, &block, &state, 0)
     }
 
     /// Unknowns: Σ n_l over the hidden layers.
@@ -310,14 +311,23 @@ impl<'s, 'a> HessianInverse<'s, 'a> {
 }
 
 /// √H_ℓ of the loss at an output, from its eigenvectors: H_ℓ = (√H_ℓ)(√H_ℓ)ᵀ.
-fn root_of_loss_curvature(loss: Loss, output: &[f64]) -> Result<Mat<f64>, Error> {
+fn root_of_loss_curvature(loss: Loss, output: &[f64], target: &[f64]) -> Result<Mat<f64>, Error> {
     let n = output.len();
-    let mut at = Matrix::<f64>::zeros(n, n);
-    at.load(&output.repeat(n));
+    let sum: f64 = target.iter().sum();
+    if loss == Loss::CrossEntropy && sum < 0.0 {
+        return Err(Error::Batch(format!(
+            "the targets of this sample sum to {sum}; the cross-entropy is convex only if they sum to at least 0"
+        )));
+    }
+    let copies = |values: &[f64]| {
+        let mut m = Matrix::<f64>::zeros(n, n);
+        m.load(&values.repeat(n));
+        m
+    };
     let mut columns = Matrix::<f64>::zeros(n, n);
     let identity: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect();
     columns.load(&identity);
-    loss.curvature_product(&at, &mut columns, n);
+    loss.curvature_product(&copies(output), &copies(target), &mut columns, n);
     let curvature = Mat::from_fn(n, n, |i, j| columns.at(i, j));
     let eigen = curvature
         .self_adjoint_eigen(Side::Lower)

@@ -17,7 +17,7 @@ mod wave;
 
 pub use advice::{Advice, crossing_time, nesterov_momentum};
 pub use approach::{Distance, distances};
-pub use curvature::{Curvature, curvature};
+pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
 pub use equilibrium::{Equilibrium, Precision};
 /// A complex number.

@@ -87,7 +87,7 @@ pub struct Sweeps<K> {
 impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     type Real = R;
 
-    fn block_samples(&self, _network: &Network<R>) -> usize {
+    fn block_samples(&self) -> usize {
         32
     }
 

@@ -1,0 +1,42 @@
+//! What training will hold, in bytes, known from the widths alone: a run too large for the machine
+//! can be refused before it takes any memory.
+//!
+//! What a [`Trainer`](crate::train::Trainer) does hold is its
+//! [`memory`](crate::train::Trainer::memory).
+
+use crate::{backend::Backend, network::Placement, real::Real, stack::LANES, state};
+
+/// Weights of a network of widths D, n_1 … n_L; `None` if 64 bits cannot count them.
+pub fn parameters(widths: &[usize]) -> Option<u64> {
+    widths.windows(2).try_fold(0u64, |sum, pair| {
+        let count = u64::try_from(pair[0]).ok()?.checked_mul(u64::try_from(pair[1]).ok()?)?;
+        sum.checked_add(count)
+    })
+}
+
+/// Bytes of the weights, their gradient and the optimizer's
+/// [`moments`](crate::optimizer::MethodInfo::moments) for so many `parameters` in numbers of
+/// `number` bytes ([`Real::BYTES`]); `None` if 64 bits cannot count them.
+pub fn weight_bytes(parameters: u64, number: usize, moments: usize) -> Option<u64> {
+    let copies = u64::try_from(moments).ok()?.checked_add(2)?;
+    parameters.checked_mul(u64::try_from(number).ok()?)?.checked_mul(copies)
+}
+
+/// Bytes of the blocks and states of a minibatch of `samples` samples on `backend`, for a network
+/// of widths D, n_1 … n_L; `None` if 64 bits cannot count them, or there are less than two widths.
+///
+/// `extra` counts the copies of the hidden activities that some rules keep besides: one for momentum
+/// (pc-nesterov), one for looking at the gradient (with a tolerance, and mm).
+pub fn state_bytes<B: Backend>(
+    backend: &B,
+    widths: &[usize],
+    placement: Placement,
+    samples: usize,
+    extra: usize,
+) -> Option<u64> {
+    let size = backend.block_samples();
+    let padded = |samples: usize| samples.checked_next_multiple_of(LANES);
+    let columns = padded(size)?.checked_mul(samples / size)?.checked_add(padded(samples % size)?)?;
+    let numbers = state::rows(widths, placement, extra)?.checked_mul(columns as u128)?;
+    u64::try_from(numbers.checked_mul(B::Real::BYTES as u128)?).ok()
+}

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod output;
+mod pace;
 mod progress;
 mod sweep_progress;
 

@@ -1,20 +1,23 @@
-//! Progress bars on stderr; silent when it is not a terminal.
+//! Progress of a run on stderr: a bar on a terminal, a line now and then in a log.
 
-use crate::output;
+use crate::{output, pace::Pace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::run::News;
+use std::time::Instant;
 
 /// Shows one run at a time.
 pub struct Display {
     quiet: bool,
     bar: ProgressBar,
+    /// Of the log, where there is no bar to be seen.
+    pace: Option<Pace>,
     accuracy: Option<f64>,
 }
 
 impl Display {
     /// Shows nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
-        Display { quiet, bar: ProgressBar::hidden(), accuracy: None }
+        Display { quiet, bar: ProgressBar::hidden(), pace: None, accuracy: None }
     }
 
     /// Takes in news of the run called `title`.
@@ -35,6 +38,8 @@ impl Display {
                 self.bar.set_prefix(title.to_owned());
                 self.bar.set_position(step);
                 self.bar.reset_eta();
+                let logs = !self.quiet && self.bar.is_hidden();
+                self.pace = logs.then(|| Pace::new(Instant::now(), share(step, steps)));
                 if bound.is_some() {
                     self.bar.set_message(format!("η = {eta:.4}"));
                 }
@@ -42,7 +47,12 @@ impl Display {
             News::Step { step, loss, accuracy } => {
                 self.bar.set_position(step);
                 let test = self.accuracy.map(|a| format!(", test {:.2} %", 100.0 * a)).unwrap_or_default();
-                self.bar.set_message(format!("loss {loss:.4}, train {:.2} %{test}", 100.0 * accuracy));
+                let state = format!("loss {loss:.4}, train {:.2} %{test}", 100.0 * accuracy);
+                let steps = self.bar.length().unwrap_or(0);
+                if let Some(times) = self.pace.as_mut().and_then(|p| p.due(Instant::now(), share(step, steps))) {
+                    output::note(format_args!("{title}: step {step} of {steps}, {state}, {times}"));
+                }
+                self.bar.set_message(state);
             }
             News::Stability { row } => self.bar.suspend(|| {
                 let verdict = if row.is_stable() { "is stable again" } else { "is no longer stable" };
@@ -60,4 +70,8 @@ impl Display {
     pub fn finish(&self) {
         self.bar.finish();
     }
+}
+
+fn share(step: u64, steps: u64) -> f64 {
+    step as f64 / steps.max(1) as f64
 }

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
     compare::{Contest, Finished, Row, compare, rows, write},
-    experiment::{Plan, load_data},
+    experiment::{Plan, limits::WHOLE, load_data},
     folder::Folder,
     run::End,
 };
@@ -19,6 +19,11 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     if args.seeds == 0 {
         return Err(LabError::Option { name: "seeds".into(), problem: "0; at least 1 is needed".into() }.into());
+    }
+    let most = WHOLE - experiment.seed + 1;
+    if args.seeds > most {
+        let problem = format!("{}; from --seed {} on there are {most}", args.seeds, experiment.seed);
+        return Err(LabError::Option { name: "seeds".into(), problem }.into());
     }
     let folder = Folder::create(&args.out)?;
     let interrupt = interrupt_flag()?;

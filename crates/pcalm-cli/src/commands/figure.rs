@@ -44,7 +44,7 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
         scale,
         dataset: args.dataset.clone(),
         data_dir: args.data_dir.clone(),
-        options: options(&args.power),
+        options: options(&args.power)?,
     };
     let news = |news: pcalm_lab::sweep::News| display.tell(news);
     let lab = Lab::new(setting, out, &interrupt, &news)?;

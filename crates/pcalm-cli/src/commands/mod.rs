@@ -19,7 +19,10 @@ use crate::{
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
-    experiment::{Experiment, from_flags_and_file},
+    experiment::{
+        Experiment, from_flags_and_file,
+        limits::{WORKERS, recordable, within},
+    },
 };
 use std::{
     path::Path,
@@ -48,6 +51,7 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
 
 /// The experiment of the flags, over the configuration file if one is given.
 fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
+    recordable(flags)?;
     let Some(path) = &common.config else { return Ok(flags.clone()) };
     from_flags_and_file(flags, |id| is_explicit(matches, id), &read(path)?, path)
 }
@@ -70,7 +74,7 @@ fn number(value: Option<f64>) -> String {
 /// Runs `work` on a pool of this many threads (0: one per core), as one of them: handing each
 /// step over to the pool from outside would cost as much as a small step.
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
-    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work))
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(within("threads", threads, WORKERS)?).build()?.install(work))
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the process.

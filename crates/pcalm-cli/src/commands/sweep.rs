@@ -8,6 +8,8 @@ use crate::{
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
+    LabError,
+    experiment::limits::{WORKERS, within},
     folder::Folder,
     sweep::{Cell, Options, Progress, Store, Tally, export, grid, is_running, look, sweep},
 };
@@ -34,11 +36,13 @@ pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
 }
 
 /// The options of a sweep that decide nothing about its results.
-pub fn options(power: &Power) -> Options {
-    Options { jobs: power.jobs, threads: power.threads, ..Options::default() }
+pub fn options(power: &Power) -> Result<Options, LabError> {
+    let jobs = within("jobs", power.jobs, WORKERS)?;
+    Ok(Options { jobs, threads: within("threads", power.threads, WORKERS)?, ..Options::default() })
 }
 
 fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
+    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let cells = grid(&text, path)?;
     let stem = path.file_stem().unwrap_or_default();
@@ -47,7 +51,6 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     Folder::existing(&out).write(GRID, text.as_bytes())?;
     let interrupt = interrupt_flag()?;
     let display = SweepDisplay::new(args.quiet);
-    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power) };
     let outcome = sweep(&store, &cells, options, &interrupt, &|news| display.tell(news));
     display.finish();
     let tally = outcome?;

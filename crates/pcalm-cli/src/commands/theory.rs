@@ -38,7 +38,7 @@ fn case(
     let experiment = experiment(given, common, matches)?;
     let data = load_data(&experiment)?;
     let case = Case::new(&experiment, &data, first, count)?;
-    let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth());
+    let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth())?;
     Ok((case, budget))
 }
 

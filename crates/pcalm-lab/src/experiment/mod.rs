@@ -2,6 +2,7 @@
 
 mod budget;
 mod config;
+pub mod limits;
 pub mod plan;
 mod samples;
 

@@ -160,7 +160,7 @@ fn work(cell: &Cell, data: &Dataset) -> f64 {
     let widths = [&[data.dim()], &hidden[..], &[data.classes]].concat();
     let weights: f64 = widths.windows(2).map(|w| (w[0] * w[1]) as f64).sum();
     let inner = weights - (widths[0] * widths[1]) as f64;
-    let cycles = Budget::parse(&e.budget).map_or(1.0, |b| b.cycles(hidden.len() + 1) as f64);
+    let cycles = Budget::parse(&e.budget).and_then(|b| b.cycles(hidden.len() + 1)).map_or(1.0, |c| c as f64);
     let iterations = if e.rule == "bp" { 0.0 } else { cycles * e.inner_steps as f64 };
     (3.0 * weights + 2.0 * inner * iterations) * (data.train.len() as u64 * e.epochs) as f64
 }

@@ -207,16 +207,23 @@ pub enum Question {
     Stability(StabilityArgs),
 }
 
+/// Where results of theory go.
 #[derive(Args)]
-pub struct SpectrumArgs {
-    #[command(flatten)]
-    pub common: Common,
+pub struct Place {
     /// Folder to write to [default: runs/<question>-<digits of the options>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace other results of theory that are in the folder.
     #[arg(long)]
     pub force: bool,
+}
+
+#[derive(Args)]
+pub struct SpectrumArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub place: Place,
     /// The training sample to linearise at, counted from 0.
     #[arg(long, default_value_t = 0, value_name = "I")]
     pub sample: usize,
@@ -228,12 +235,8 @@ pub struct SpectrumArgs {
 pub struct SamplesArgs {
     #[command(flatten)]
     pub common: Common,
-    /// Folder to write to [default: runs/<question>-<digits of the options>]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Replace other results of theory that are in the folder.
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub place: Place,
     /// Training samples to look at, the first ones.
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub samples: usize,
@@ -243,12 +246,8 @@ pub struct SamplesArgs {
 
 #[derive(Args)]
 pub struct StabilityArgs {
-    /// Folder to write to [default: runs/<question>-<digits of the options>]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Replace other results of theory that are in the folder.
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub place: Place,
     /// Step sizes along each axis.
     #[arg(long, default_value_t = 48, value_name = "N")]
     pub grid: usize,

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod output;
+mod pace;
 mod progress;
 mod signals;
 mod sweep_progress;
@@ -37,7 +38,7 @@ fn code(end: Result<Outcome, commands::Failure>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Unfinished) => ExitCode::from(1),
         Err(error) if error.downcast_ref().is_some_and(output::Unwritten::is_unwanted) => ExitCode::SUCCESS,
-        Err(error) if matches!(error.downcast_ref(), Some(LabError::Interrupted)) => {
+        Err(error) if is_outcome(&error) => {
             output::note(error);
             ExitCode::from(1)
         }
@@ -46,4 +47,11 @@ fn code(end: Result<Outcome, commands::Failure>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whether the command ran, and an interrupt or a divergence ended it.
+fn is_outcome(error: &commands::Failure) -> bool {
+    use pcalm::Error::Diverged;
+    matches!(error.downcast_ref(), Some(LabError::Interrupted | LabError::Core(Diverged(_))))
+        || matches!(error.downcast_ref(), Some(Diverged(_)))
 }

@@ -1,15 +1,15 @@
-//! Progress over a whole grid, on stderr: a bar on a terminal, a line per cell in a log.
+//! Progress over a whole grid, on stderr: a bar on a terminal; in a log a line per cell, and one now and then.
 
-use crate::output;
+use crate::{output, pace::Pace, progress::unstable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::{
-    run::End,
+    outcome::End,
     sweep::{Key, News, Tally},
 };
 use std::{
     collections::HashMap,
-    io::{IsTerminal, stderr},
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 /// What a sweep is doing, told from several threads.
@@ -20,6 +20,10 @@ pub struct SweepDisplay {
 
 struct State {
     bar: ProgressBar,
+    /// Of the log, where there is no bar to be seen.
+    pace: Option<Pace>,
+    /// Arithmetic in all.
+    work: f64,
     tally: Tally,
     /// Arithmetic of the cells finished here.
     done: f64,
@@ -33,7 +37,14 @@ const UNIT: f64 = 1e6;
 impl SweepDisplay {
     /// Shows nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let state = State { bar: ProgressBar::hidden(), tally: Tally::default(), done: 0.0, running: HashMap::new() };
+        let state = State {
+            bar: ProgressBar::hidden(),
+            pace: None,
+            work: 0.0,
+            tally: Tally::default(),
+            done: 0.0,
+            running: HashMap::new(),
+        };
         SweepDisplay { quiet, state: Mutex::new(state) }
     }
 
@@ -54,13 +65,14 @@ impl State {
         match news {
             News::Begins { work, tally } => {
                 self.tally = tally;
-                (self.done, self.running) = (0.0, HashMap::new());
+                (self.work, self.done, self.running) = (work, 0.0, HashMap::new());
                 if !quiet {
                     self.bar = ProgressBar::with_draw_target(Some((work / UNIT) as u64), ProgressDrawTarget::stderr());
                     let template = "[{bar:30}] {msg}, {elapsed} elapsed, {eta} left";
                     if let Ok(style) = ProgressStyle::with_template(template) {
                         self.bar.set_style(style.progress_chars("=> "));
                     }
+                    self.pace = self.bar.is_hidden().then(|| Pace::new(Instant::now(), 0.0));
                 }
             }
             News::Starts { cell, work } => {
@@ -74,16 +86,20 @@ impl State {
             News::Restarts { cell, reason } => {
                 self.say(false, &format!("warning: {}: {reason}; it begins anew", cell.label));
             }
+            News::Unstable { cell, epoch, sign } => {
+                self.say(quiet, &format!("warning: {}: {}", cell.label, unstable(epoch, sign)));
+            }
             News::Finished { cell, summary } => {
                 self.ended(&cell.key, true);
-                let outcome = match (summary.end, summary.test_accuracy) {
-                    (End::Diverged, _) => summary.message.clone().unwrap_or_else(|| "diverged".to_owned()),
-                    (_, Some(accuracy)) => format!("test accuracy {:.2} %", 100.0 * accuracy),
-                    (_, None) => "done".to_owned(),
+                let outcome = match (summary.end, summary.test_accuracy, summary.test_loss) {
+                    (End::Diverged, ..) => summary.message.clone().unwrap_or_else(|| "diverged".to_owned()),
+                    (_, Some(accuracy), _) => format!("test accuracy {:.2} %", 100.0 * accuracy),
+                    (_, None, Some(loss)) => format!("test loss {loss:.6}"),
+                    (_, None, None) => "done".to_owned(),
                 };
                 let count = self.tally.done + self.tally.failed;
                 let all = count + self.tally.left;
-                self.say(quiet || stderr().is_terminal(), &format!("{count} of {all}: {}: {outcome}", cell.label));
+                self.say(self.pace.is_none(), &format!("{count} of {all}: {}: {outcome}", cell.label));
             }
             News::Failed { cell, reason } => {
                 self.ended(&cell.key, false);
@@ -94,11 +110,13 @@ impl State {
         let running: f64 = self.running.values().map(|(work, share)| work * share).sum();
         self.bar.set_position(((self.done + running) / UNIT) as u64);
         let Tally { done, failed, left } = self.tally;
-        self.bar.set_message(format!(
-            "{done} of {} done, {} running, {failed} failed",
-            done + failed + left,
-            self.running.len()
-        ));
+        let (all, busy) = (done + failed + left, self.running.len());
+        let counts = format!("{done} of {all} done, {busy} running, {failed} failed");
+        let share = if self.work > 0.0 { (self.done + running) / self.work } else { 1.0 };
+        if let Some(times) = self.pace.as_mut().and_then(|p| p.due(Instant::now(), share)) {
+            output::note(format_args!("{counts}, {:.0} % of the work, {times}", 100.0 * share));
+        }
+        self.bar.set_message(counts);
     }
 
     fn ended(&mut self, key: &Key, well: bool) {

@@ -41,14 +41,19 @@ fn nothing_prints_past_the_one_writer_and_nothing_but_a_second_interrupt_ends_th
     assert!(matches!(uses("process::exit(")[..], [file] if file.ends_with("mod.rs")), "{:?}", uses("process::exit("));
 }
 
-/// What can be asked in a moment and answers on stdout.
+/// What can be asked in a moment and answers on stdout, with a folder to use.
 #[cfg(unix)]
 fn questions(out: &str) -> [Vec<&str>; 7] {
+    // Four files that only have to be there.
+    fs::create_dir(out).unwrap();
+    for kind in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
+        fs::write(format!("{out}/{kind}-ubyte"), "").unwrap();
+    }
     [
         vec!["list", "datasets"],
         vec!["list", "figures", "--json"],
         vec!["theory", "stability", "--grid=4", "--out", out],
-        vec!["data", "path", "glyphs"],
+        vec!["data", "path", "mnist", "--data-dir", out],
         vec!["--help"],
         vec!["list", "--help"],
         vec!["--version"],

@@ -98,6 +98,19 @@ fn simulation_and_theory_agree_on_which_step_sizes_are_stable() {
 }
 
 #[test]
+fn an_inference_that_diverges_is_an_outcome_and_says_where() {
+    let place = folder();
+    let out = path(place.path(), "d");
+    for question in ["wave", "equilibrium"] {
+        let arguments = ["theory", question, "--width=6", "--depth=6", "--eta=40", "--budget=4000", "--samples=2"];
+        let said = run(&[&arguments[..], &["--quiet", "--out", &out]].concat());
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{question}: {}", said.err);
+        assert!(said.err.starts_with("pcalm: pc") && said.err.contains("diverged at inference step"), "{}", said.err);
+        assert_eq!(said.err.lines().count(), 1, "{}", said.err);
+    }
+}
+
+#[test]
 fn what_cannot_be_computed_is_refused_with_the_reason() {
     let place = folder();
     let out = path(place.path(), "x");

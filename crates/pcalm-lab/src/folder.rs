@@ -48,9 +48,8 @@ pub mod names {
     pub const OF_A_COMPARISON: [&str; 7] =
         [PROVENANCE, CONFIG, COMPARISON_CSV, COMPARISON_JSON, COMPARISON_RUNS, PICTURE, LOSS_PICTURE];
     /// All files of one training run.
-    pub const OF_A_RUN: [&str; 11] = [
-        SUMMARY, CHECKPOINT, CONFIG, PROVENANCE, METRICS, EPOCHS, LAYERS, STABILITY, CHANGES, COST, NETWORK,
-    ];
+    pub const OF_A_RUN: [&str; 11] =
+        [SUMMARY, CHECKPOINT, CONFIG, PROVENANCE, METRICS, EPOCHS, LAYERS, STABILITY, CHANGES, COST, NETWORK];
 }
 
 /// A folder that results are written to.

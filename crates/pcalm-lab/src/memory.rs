@@ -95,17 +95,19 @@ fn of_machine() -> Option<u64> {
 fn of_groups() -> Option<u64> {
     let own = read_to_string("/proc/self/cgroup").ok()?;
     let root = Path::new("/sys/fs/cgroup");
-    own.lines().filter_map(|line| {
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        let place = PathBuf::from(path.trim_start_matches('/'));
-        match controllers {
-            "" => left(root, &place, ["memory.max", "memory.current"]),
-            list if list.split(',').any(|c| c == "memory") => {
-                left(&root.join("memory"), &place, ["memory.limit_in_bytes", "memory.usage_in_bytes"])
+    own.lines()
+        .filter_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            let place = PathBuf::from(path.trim_start_matches('/'));
+            match controllers {
+                "" => left(root, &place, ["memory.max", "memory.current"]),
+                list if list.split(',').any(|c| c == "memory") => {
+                    left(&root.join("memory"), &place, ["memory.limit_in_bytes", "memory.usage_in_bytes"])
+                }
+                _ => None,
             }
-            _ => None,
-        }
-    }).min()
+        })
+        .min()
 }
 
 /// The least that a group or one above it has left. Files kept in memory can be given up.

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
     compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
-    experiment::{Experiment, Loaded, Plan},
+    experiment::{Experiment, Loaded, Plan, limits::WHOLE},
     folder::{Folder, names},
     outcome::{self, End},
     tenancy::{Holding, Tenancy, occupied, sign},
@@ -61,8 +61,10 @@ fn contest(args: &CompareArgs, experiment: &Experiment) -> Result<Contest, LabEr
     if let Some((_, twice)) = args.rules.iter().enumerate().find(|(i, rule)| args.rules[..*i].contains(rule)) {
         return refuse("rules", format!("`{twice}` is there twice"));
     }
-    if experiment.seed.checked_add(args.seeds).is_none() {
-        return refuse("seeds", format!("{} counted up from --seed {} do not exist", args.seeds, experiment.seed));
+    let most = WHOLE - experiment.seed + 1;
+    if args.seeds > most {
+        let problem = format!("{}; from --seed {} on there are {most}", args.seeds, experiment.seed);
+        return refuse("seeds", problem);
     }
     Ok(Contest { rules: args.rules.clone(), seeds: args.seeds })
 }
@@ -88,7 +90,8 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
 
 fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
     let regression = table.iter().all(|row| row.accuracy_mean.is_none());
-    let score = if regression { format!("{:>17} {:>20}", "test R²", "test loss") } else { format!("{:>17}", "test accuracy") };
+    let score =
+        if regression { format!("{:>17} {:>20}", "test R²", "test loss") } else { format!("{:>17}", "test accuracy") };
     let names = ["alignment", "norm ratio", "s/step", "products/sample", "GFLOP"];
     let [alignment, ratio, seconds, products, work] = names;
     writeln!(out, "{:11} {score} {alignment:>10} {ratio:>11} {seconds:>11} {products:>16} {work:>8}  stop", "rule")?;
@@ -119,10 +122,13 @@ fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io
 
 /// Each rule against BP on the same seeds.
 fn gaps(out: &mut dyn Write, table: &[Row]) -> io::Result<()> {
-    let (factor, unit) = if table.iter().all(|row| row.accuracy_mean.is_none()) { (1.0, "of loss") } else { (100.0, "points") };
+    let (factor, unit) =
+        if table.iter().all(|row| row.accuracy_mean.is_none()) { (1.0, "of loss") } else { (100.0, "points") };
     let mut first = true;
     for row in table {
-        let (Some(gap), Some(low), Some(high), Some(p)) = (row.gap, row.gap_low, row.gap_high, row.gap_p) else { continue };
+        let (Some(gap), Some(low), Some(high), Some(p)) = (row.gap, row.gap_low, row.gap_high, row.gap_p) else {
+            continue;
+        };
         if first {
             writeln!(out, "\nagainst bp, paired over the seeds (95 % interval, two-sided p of Student's t)")?;
             first = false;

@@ -1,14 +1,13 @@
 //! `pcalm figure`.
 
-use super::{Failure, interrupt_flag, sweep::options};
+use super::{Failure, sweep::options};
 use crate::{
     Outcome,
     args::{FigureArgs, LabArgs},
-    output,
+    output, signals,
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
-    LabError,
     choice::choose,
     claim::Claim,
     figure::{FIGURES, Figure, Lab, Record, Scale, Setting, make},
@@ -36,15 +35,14 @@ pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
 }
 
 /// Makes figures one after the other.
-pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Result<Vec<Record>, LabError> {
-    let interrupt =
-        interrupt_flag().map_err(|e| LabError::Option { name: "signals".into(), problem: e.to_string() })?;
+pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Result<Vec<Record>, Failure> {
+    let interrupt = signals::interrupt()?;
     let display = SweepDisplay::new(args.quiet);
     let setting = Setting {
         scale,
         dataset: args.dataset.clone(),
         data_dir: args.data_dir.clone(),
-        options: options(&args.power),
+        options: options(&args.power)?,
     };
     let news = |news: pcalm_lab::sweep::News| display.tell(news);
     let lab = Lab::new(setting, out, &interrupt, &news)?;

@@ -94,7 +94,7 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
     };
     let settings = RuleSettings {
         hidden: network.hidden(),
-        budget: Budget::parse(&args.budget)?.cycles(network.depth()),
+        budget: Budget::parse(&args.budget)?.cycles(network.depth())?,
         eta: eta.unwrap_or(1.0),
         alpha: args.alpha,
         rho: args.rho.clone(),
@@ -117,8 +117,7 @@ fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> 
     let probe = match probe(&mut minibatch, &network, rule.as_ref(), &batch, &mut gradient) {
         Err(pcalm::Error::Diverged(mut divergence)) => {
             divergence.bound = bound;
-            output::note(divergence);
-            return Ok(Outcome::Unfinished);
+            return Err(pcalm::Error::Diverged(divergence).into());
         }
         other => other?,
     };

@@ -13,12 +13,16 @@ mod verify;
 
 use crate::{
     Outcome,
-    args::{Cli, Command, Common},
+    args::{Cli, Command, Common, Place},
 };
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
-    experiment::{Experiment, fit_to_init, merge, option_names, table},
+    experiment::{
+        Experiment, fit_to_init,
+        limits::{WORKERS, recordable, within},
+        merge, option_names, table,
+    },
     tenancy::{Holding, Tenancy, occupied},
 };
 use std::path::Path;
@@ -45,6 +49,7 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
 
 /// The experiment of the flags, over the configuration file if one is given.
 fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
+    recordable(flags)?;
     let explicit = |id: &str| is_explicit(matches, id);
     let (merged, keys) = match &common.config {
         Some(path) => {
@@ -101,30 +106,38 @@ fn number(value: Option<f64>) -> String {
 /// Runs `work` on a pool of this many threads (0: one per core), as one of them: handing each
 /// step over to the pool from outside would cost as much as a small step.
 fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
-    Ok(rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(work))
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(within("threads", threads, WORKERS)?).build()?.install(work))
 }
 
 /// The experiment with paths that mean the same from any folder.
 fn anchored(experiment: &Experiment) -> Result<Experiment, LabError> {
     let mut e = experiment.clone();
-    let places = [&mut e.data_dir, &mut e.train_images, &mut e.train_labels, &mut e.test_images, &mut e.test_labels, &mut e.init];
+    let places = [
+        &mut e.data_dir,
+        &mut e.train_images,
+        &mut e.train_labels,
+        &mut e.test_images,
+        &mut e.test_labels,
+        &mut e.init,
+    ];
     for path in places.into_iter().flatten() {
         *path = std::path::absolute(&*path).map_err(|source| LabError::Io { path: path.clone(), source })?;
     }
     Ok(e)
 }
 
-/// Takes a folder for what a command computes anew each time: one that holds something else is refused.
-fn take(out: &Path, wanted: &Holding, force: bool) -> Result<Tenancy, LabError> {
-    let tenancy = Tenancy::begin(out)?;
-    let found = Holding::of(tenancy.folder())?.filter(|found| !(force && is_computed(found)));
-    match found.and_then(|found| found.unlike(wanted)) {
-        Some(problem) => Err(occupied(tenancy.folder(), &problem)),
-        None => Ok(tenancy),
+impl Place {
+    /// Takes the folder for the answer to a question, which is computed anew each time: one that holds something else
+    /// is refused.
+    fn take(&self, question: &str, wanted: &Holding) -> Result<Tenancy, LabError> {
+        let out = self.out.clone().unwrap_or_else(|| wanted.default_folder(question));
+        let tenancy = Tenancy::begin(&out)?;
+        // Replacing another answer costs no training.
+        let replaceable = |found: &Holding| self.force && found.command.starts_with("theory");
+        let found = Holding::of(tenancy.folder())?.filter(|found| !replaceable(found));
+        match found.and_then(|found| found.unlike(wanted)) {
+            Some(problem) => Err(occupied(tenancy.folder(), &problem)),
+            None => Ok(tenancy),
+        }
     }
-}
-
-/// Whether losing what a folder holds would cost no training.
-fn is_computed(found: &Holding) -> bool {
-    found.command.starts_with("theory")
 }

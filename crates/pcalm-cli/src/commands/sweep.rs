@@ -1,24 +1,25 @@
 //! `pcalm sweep`.
 
-use super::{Failure, interrupt_flag, read};
+use super::{Failure, read};
 use crate::{
     Outcome,
     args::{Power, SweepAction, SweepArgs},
-    output,
+    output, signals,
     sweep_progress::SweepDisplay,
 };
 use pcalm_lab::{
+    LabError,
+    experiment::{
+        Samples,
+        limits::{WORKERS, within},
+    },
     folder::Folder,
-    sweep::{Cell, Options, Progress, Store, Tally, export, grid, is_running, look, sweep},
+    sweep::{Cell, Options, Progress, Store, Tally, export, grid, look, sweep},
+    tenancy::Holding,
 };
 use serde_json::json;
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-};
+use std::path::{Path, PathBuf};
 
-/// The grid of a sweep, kept with its runs.
-const GRID: &str = "grid.toml";
 /// The exported table, in both forms.
 const CSV: &str = "table.csv";
 const PARQUET: &str = "table.parquet";
@@ -34,21 +35,27 @@ pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
 }
 
 /// The options of a sweep that decide nothing about its results.
-pub fn options(power: &Power) -> Options {
-    Options { jobs: power.jobs, threads: power.threads, ..Options::default() }
+pub fn options(power: &Power) -> Result<Options, LabError> {
+    let jobs = within("jobs", power.jobs, WORKERS)?;
+    Ok(Options { jobs, threads: within("threads", power.threads, WORKERS)?, ..Options::default() })
 }
 
 fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
+    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
-    let cells = grid(&text, path)?;
+    let interrupt = signals::interrupt()?;
+    let samples = Samples::default();
+    let cells = grid(&text, path, &samples, None)?;
     let stem = path.file_stem().unwrap_or_default();
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem));
+    if let Some(found) = Holding::of(&Folder::existing(&out))? {
+        let problem = format!("holds results of `{}`; --out DIR names another folder", found.command);
+        return Err(LabError::Run { path: out, problem }.into());
+    }
     let store = Store::create(&out)?;
-    Folder::existing(&out).write(GRID, text.as_bytes())?;
-    let interrupt = interrupt_flag()?;
+    store.keep_grid(&text, &cells)?;
     let display = SweepDisplay::new(args.quiet);
-    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power) };
-    let outcome = sweep(&store, &cells, options, &interrupt, &|news| display.tell(news));
+    let outcome = sweep(&store, &cells, options, &samples, &interrupt, &|news| display.tell(news));
     display.finish();
     let tally = outcome?;
     let dir = out.display();
@@ -56,7 +63,7 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
         writeln!(text, "{} cells done, {} failed, {} left", tally.done, tally.failed, tally.left)?;
         writeln!(text, "folder: {dir}")
     })?;
-    if interrupt.load(Ordering::Relaxed) {
+    if interrupt.is_raised() {
         output::note("interrupted; the same command goes on from here");
     } else if tally.failed > 0 {
         output::note(format_args!(
@@ -73,8 +80,7 @@ fn counts(tally: &Tally) -> serde_json::Value {
 /// The sweep in a folder.
 fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), Failure> {
     let store = Store::existing(dir)?;
-    let path = dir.join(GRID);
-    let cells = grid(&read(&path)?, &path)?;
+    let cells = store.kept_cells()?;
     Ok((store, cells))
 }
 
@@ -90,7 +96,7 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
                 diverged.extend(summary.message.map(|reason| (cell, reason)));
             }
             Progress::Failed(failure) => failed.push((cell, failure.reason)),
-            Progress::Open if is_running(&store, &cell.key)? => running.push(cell),
+            Progress::Open if store.is_running(&cell.key)? => running.push(cell),
             Progress::Open => {}
         }
     }

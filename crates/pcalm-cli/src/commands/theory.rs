@@ -3,13 +3,13 @@
 use super::{Failure, experiment, number, on_threads};
 use crate::{
     Outcome,
-    args::{Common, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
+    args::{Common, Place, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
     output,
 };
 use clap::ArgMatches;
 use pcalm_lab::{
-    experiment::{Budget, Experiment, load_data},
-    folder::Folder,
+    experiment::{Budget, Experiment, Loaded},
+    tenancy::{Holding, Tenancy, sign},
     theory::{Case, equilibrium, spectrum, stability, wave},
 };
 use serde::Serialize;
@@ -32,14 +32,19 @@ fn case(
     given: &Experiment,
     common: &Common,
     matches: &ArgMatches,
-    first: usize,
-    count: usize,
-) -> Result<(Case, usize), Failure> {
+    (first, count): (usize, usize),
+    (question, place): (&str, &Place),
+) -> Result<(Case, usize, Tenancy), Failure> {
     let experiment = experiment(given, common, matches)?;
-    let data = load_data(&experiment)?;
-    let case = Case::new(&experiment, &data, first, count)?;
-    let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth());
-    Ok((case, budget))
+    let loaded = Loaded::new(&experiment)?;
+    let case = Case::new(&experiment, &loaded.data, first, count)?;
+    let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth())?;
+    let contents = loaded.contents(&experiment)?;
+    let which = if first > 0 { format!("--sample {first}") } else { format!("--samples {count}") };
+    let holding = Holding::new(&format!("theory {question} {which}"), &experiment, &contents)?;
+    let tenancy = place.take(question, &holding)?;
+    sign(tenancy.folder(), &holding.command, Some((&experiment, &contents)))?;
+    Ok((case, budget, tenancy))
 }
 
 /// Writes a report as JSON, or by `show`, and where the files are.
@@ -57,8 +62,9 @@ fn finish<T: Serialize>(
 }
 
 fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, _) = case(&args.experiment, &args.common, matches, args.sample, 1)?;
-    let folder = Folder::create(&args.out)?;
+    let (case, _, tenancy) =
+        case(&args.experiment, &args.common, matches, (args.sample, 1), ("spectrum", &args.place))?;
+    let folder = tenancy.folder();
     if !args.common.quiet {
         let widths = case.network.widths();
         let unknowns: usize = widths[..case.network.hidden()].iter().sum();
@@ -66,7 +72,7 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
             "eigenvalues of {unknowns} unknowns; about a thousand take ten seconds, a hundred thousand twenty"
         ));
     }
-    let report = spectrum::spectrum(&case, &folder)?;
+    let report = spectrum::spectrum(&case, folder)?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact: linear network" } else { "linearised at the forward pass of one sample" };
         writeln!(out, "{} unknowns, L = {}; {kind}", r.unknowns, r.depth)?;
@@ -116,9 +122,10 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
 }
 
 fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
-    let folder = Folder::create(&args.out)?;
-    let report = equilibrium::equilibrium(&case, &folder, budget)?;
+    let (case, budget, tenancy) =
+        case(&args.experiment, &args.common, matches, (0, args.samples), ("equilibrium", &args.place))?;
+    let folder = tenancy.folder();
+    let report = equilibrium::equilibrium(&case, folder, budget)?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         writeln!(out, "{} samples, means", r.samples)?;
         writeln!(out, "loss ℓ of the forward pass       {:.9}", r.loss)?;
@@ -143,9 +150,10 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
 }
 
 fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, budget) = case(&args.experiment, &args.common, matches, 0, args.samples)?;
-    let folder = Folder::create(&args.out)?;
-    let report = wave::wave(&case, &folder, budget)?;
+    let (case, budget, tenancy) =
+        case(&args.experiment, &args.common, matches, (0, args.samples), ("wave", &args.place))?;
+    let folder = tenancy.folder();
+    let report = wave::wave(&case, folder, budget)?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact" } else { "of the linearisation" };
         writeln!(
@@ -172,8 +180,13 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
 }
 
 fn stability_map(args: &StabilityArgs) -> Result<Outcome, Failure> {
-    let folder = Folder::create(&args.out)?;
-    let report = stability::stability(&folder, args.grid, args.x_max, args.ratio_max)?;
+    let command =
+        format!("theory stability --grid {} --x-max {} --ratio-max {}", args.grid, args.x_max, args.ratio_max);
+    let holding = Holding { command, identity: None };
+    let tenancy = args.place.take("stability", &holding)?;
+    let folder = tenancy.folder();
+    let report = stability::stability(folder, args.grid, args.x_max, args.ratio_max)?;
+    sign(folder, &holding.command, None)?;
     finish(&report, args.json, folder.path(), |out, r| {
         writeln!(out, "{} pairs of step sizes: {} stable, {} oscillating", r.pairs, r.stable, r.oscillating)?;
         writeln!(out, "simulation disagrees on {}", r.disagreements)?;

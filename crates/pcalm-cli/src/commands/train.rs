@@ -5,7 +5,9 @@ use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{Contents, Experiment, Loaded, Plan, changeable, from_flags_and_file, from_toml, may_change, option_names},
+    experiment::{
+        Contents, Experiment, Loaded, Plan, changeable, from_flags_and_file, from_toml, may_change, option_names,
+    },
     folder::{Folder, names},
     interrupt::Interrupt,
     memory::Memory,

@@ -109,11 +109,8 @@ impl Identity {
         keys.sort();
         keys.dedup();
         let differing = keys.into_iter().filter(|key| self.0.get(*key) != after.0.get(*key));
-        let both = |key: &String| Difference {
-            option: key.clone(),
-            before: value(self, key),
-            after: value(after, key),
-        };
+        let both =
+            |key: &String| Difference { option: key.clone(), before: value(self, key), after: value(after, key) };
         differing.map(both).collect()
     }
 

@@ -3,6 +3,7 @@
 mod budget;
 mod config;
 mod identity;
+pub mod limits;
 pub mod plan;
 mod samples;
 mod start;

@@ -89,7 +89,7 @@ impl Plan {
         let nesterov = if rule.accelerated && !auto_nesterov { momentum(&e.nesterov)? } else { 0.0 };
         let settings = RuleSettings {
             hidden: architecture.depth().saturating_sub(1),
-            budget: Budget::parse(&e.budget)?.cycles(architecture.depth()),
+            budget: Budget::parse(&e.budget)?.cycles(architecture.depth())?,
             eta,
             alpha: e.alpha,
             rho: e.rho.clone(),

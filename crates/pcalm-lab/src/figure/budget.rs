@@ -88,7 +88,7 @@ fn study(
 
 /// T/L of a run.
 pub fn relative_budget(e: &Experiment) -> f64 {
-    Budget::parse(&e.budget).map_or(f64::NAN, |b| b.cycles(e.depth) as f64 / e.depth as f64)
+    Budget::parse(&e.budget).and_then(|b| b.cycles(e.depth)).map_or(f64::NAN, |c| c as f64 / e.depth as f64)
 }
 
 impl Study {

@@ -50,6 +50,9 @@ impl<'a> Lab<'a> {
         interrupt: &'a Interrupt,
         news: &'a (dyn Fn(News) + Sync),
     ) -> Result<Self, LabError> {
+        if let Some(dir) = setting.data_dir.as_ref().filter(|dir| !dir.is_dir()) {
+            return Err(LabError::option("data-dir", format!("{} is no folder", dir.display())));
+        }
         let found = |name: &str| dataset::path(name, setting.data_dir.as_deref()).is_ok();
         let datasets = match (&setting.dataset, setting.scale) {
             (Some(name), _) => {
@@ -61,6 +64,11 @@ impl<'a> Lab<'a> {
             (None, Scale::Default) => vec![if found("mnist") { "mnist" } else { "glyphs" }.to_owned()],
             (None, Scale::Paper) => vec!["mnist".to_owned(), "fashion-mnist".to_owned()],
         };
+        // A folder that was named is not passed over in silence.
+        if let (Some(dir), Some(name)) = (&setting.data_dir, datasets.iter().find(|name| !found(name))) {
+            let problem = format!("{} would not be used: figures are made on `{name}`", dir.display());
+            return Err(LabError::option("data-dir", format!("{problem}; --dataset chooses another set")));
+        }
         let store = Store::create(folder)?;
         Ok(Lab { setting, datasets, store, samples: Samples::default(), interrupt, news, grids: Mutex::default() })
     }

@@ -187,7 +187,7 @@ fn work(cell: &Cell, data: &Dataset) -> f64 {
     };
     let inner = between + last * outputs;
     let weights = inputs * first + inner;
-    let cycles = Budget::parse(&e.budget).map_or(1.0, |b| b.cycles(depth) as f64);
+    let cycles = Budget::parse(&e.budget).and_then(|b| b.cycles(depth)).map_or(1.0, |c| c as f64);
     let iterations = if e.rule == "bp" { 0.0 } else { cycles * e.inner_steps as f64 };
     (3.0 * weights + 2.0 * inner * iterations) * (data.train.len() as f64 * e.epochs as f64)
 }
@@ -224,7 +224,8 @@ pub fn sweep(
     }
     let threads = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let jobs = if options.jobs == 0 { threads } else { options.jobs }.min(open.len());
-    let pool = Pool { store, worker: Worker::start(&store.workers())?, samples, open: Mutex::new(open), interrupt, news };
+    let pool =
+        Pool { store, worker: Worker::start(&store.workers())?, samples, open: Mutex::new(open), interrupt, news };
     let outcome = std::thread::scope(|scope| {
         let job = |_| scope.spawn(|| pool.job(threads.div_ceil(jobs)));
         let jobs: Vec<_> = (0..jobs).map(job).collect();
@@ -319,6 +320,8 @@ impl<'a> Pool<'a> {
         }
         match attempt {
             Ok(Ok(summary)) if summary.end == End::Interrupted => {}
+            // Before its first step.
+            Ok(Err(LabError::Interrupted)) => {}
             Ok(Ok(summary)) => {
                 if self.store.publish(&cell.key)? {
                     (self.news)(News::Finished { cell, summary: &summary });
@@ -353,7 +356,8 @@ impl<'a> Pool<'a> {
         let loaded = self.samples.of(experiment)?;
         let contents = loaded.contents(experiment)?;
         let folder = Folder::create(&self.store.work(&cell.key))?;
-        let job = Job { experiment, data: &loaded.data, contents: &contents, folder: &folder, interrupt: self.interrupt };
+        let job =
+            Job { experiment, data: &loaded.data, contents: &contents, folder: &folder, interrupt: self.interrupt };
         let mut steps = 1;
         let mut tell = |news: RunNews| match news {
             RunNews::Begins { steps: total, .. } => steps = total.max(1),

@@ -48,6 +48,7 @@ impl Case {
     pub fn new(experiment: &Experiment, data: &Dataset, first: usize, count: usize) -> Result<Self, LabError> {
         let plan = Plan::new(experiment, data)?;
         let file = plan.network::<f64>(experiment, data)?;
+        check(&plan, file.network.hidden())?;
         let have = data.train.len();
         if count == 0 || first.saturating_add(count) > have {
             let option = if count == 0 || count > have { "samples" } else { "sample" };
@@ -113,6 +114,15 @@ impl Case {
     pub fn samples(&self) -> &Gathered<f64> {
         &self.samples
     }
+}
+
+/// Refuses the settings that PC-ALM would refuse in training.
+fn check(plan: &Plan, hidden: usize) -> Result<(), LabError> {
+    penalties::<f64>(&plan.rule.rho, hidden)?;
+    // A step size that is still to be measured is no reason.
+    let eta = if plan.auto_eta { 1.0 } else { plan.rule.eta };
+    pcalm::rule::build::<Reference<f64>>("pc-alm", &RuleSettings { hidden, eta, ..plan.rule.clone() })?;
+    Ok(())
 }
 
 /// Whether all layers have one ρ, so that the modes of C are on their own.

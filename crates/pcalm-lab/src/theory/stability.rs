@@ -3,6 +3,7 @@
 use super::{write_report, write_table};
 use crate::{
     LabError,
+    experiment::limits,
     folder::Folder,
     plot::{Panel, heat_maps},
 };
@@ -38,11 +39,9 @@ struct CellRow {
 /// `stability.json`, `stability.csv` and `stability.svg`.
 ///
 /// # Errors
-/// If the ranges are not positive or the files cannot be written.
+/// If there are too few or too many pairs, the ranges are not positive, or the files cannot be written.
 pub fn stability(folder: &Folder, count: usize, x: f64, ratio: f64) -> Result<StabilityReport, LabError> {
-    if count < 2 {
-        return Err(LabError::option("grid", format!("{count}; at least 2 are needed")));
-    }
+    limits::within("grid", count, 2..=1000)?;
     for (name, value) in [("x-max", x), ("ratio-max", ratio)] {
         if !(value.is_finite() && value > 0.0) {
             return Err(LabError::option(name, format!("{value} is not a positive number")));

@@ -9,6 +9,7 @@ pub mod error;
 pub mod experiment;
 pub mod figure;
 pub mod folder;
+pub mod judgement;
 pub mod machine;
 pub mod memory;
 pub mod plot;

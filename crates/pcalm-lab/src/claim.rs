@@ -1,13 +1,14 @@
 //! A claim of a paper, judged by what was measured.
 
 use crate::{
+    judgement::{Judgement, joined},
     stats::{Mean, Paired},
     sweep::Key,
 };
 use serde::{Deserialize, Serialize};
 
-/// What measurement says of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What measurement says of a claim, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It holds as stated.
@@ -95,10 +96,10 @@ impl Claim {
         }
     }
 
-    /// A claim about a mean over seeds.
-    pub fn of_mean(id: &str, statement: &str, source: &str, verdict: Verdict, mean: Mean) -> Self {
-        let claim = Claim::computed(id, statement, source, verdict, mean.value);
-        Claim { seeds: mean.count, interval: mean.interval, ..claim }
+    /// A claim about a mean over seeds; the judgement's doubt becomes a remark.
+    pub fn of_mean(id: &str, statement: &str, source: &str, judgement: Judgement, mean: Mean) -> Self {
+        let claim = Claim::computed(id, statement, source, judgement.verdict, mean.value);
+        Claim { seeds: mean.count, interval: mean.interval, remark: judgement.doubt, ..claim }
     }
 
     /// Says what the number is and had to be.
@@ -106,9 +107,9 @@ impl Claim {
         Claim { quantity: quantity.to_owned(), wanted: wanted.to_owned(), ..self }
     }
 
-    /// Adds a remark; its hyphens before numbers become minus signs.
+    /// Puts a remark before those there are; its hyphens before numbers become minus signs.
     pub fn remarked(self, remark: String) -> Self {
-        Claim { remark: remark.replace(" -", " −"), ..self }
+        Claim { remark: joined(&remark.replace(" -", " −"), &self.remark), ..self }
     }
 
     /// Names the runs.

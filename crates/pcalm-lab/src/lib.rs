@@ -11,6 +11,7 @@ pub mod figure;
 pub mod folder;
 pub mod interrupt;
 pub mod lease;
+pub mod judgement;
 pub mod machine;
 pub mod memory;
 pub mod outcome;

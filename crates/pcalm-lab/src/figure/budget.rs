@@ -6,12 +6,14 @@
 
 use super::{
     Figure, Lab, Product,
+    accuracy::SIGNIFICANT,
     runs::{Runs, network, seeds},
 };
 use crate::{
-    claim::{Claim, Verdict},
+    claim::Claim,
     error::LabError,
     experiment::{Budget, Experiment},
+    judgement::Judgement,
     plot::{
         Axis, Chart, Ink, Point, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
@@ -201,10 +203,9 @@ fn claims([linear, deep, wide]: &[Study; 3]) -> Vec<Claim> {
 
 fn steady(linear: &Study) -> Option<Claim> {
     let (best, most, test) = linear.decline(FIXED)?;
-    let lost = -test.difference.value;
     let statement = "Linear networks do not decline with a longer budget of PC-ALM";
-    let verdict = Verdict::of(lost <= LOSS, lost <= 3.0 * LOSS);
-    let claim = Claim::of_mean("budget.linear", statement, SOURCE, verdict, test.difference);
+    let judgement = Judgement::above(test, -LOSS, -3.0 * LOSS);
+    let claim = Claim::of_mean("budget.linear", statement, SOURCE, judgement, test.difference);
     Some(
         Claim { test: Some(test), ..claim }
             .judged("points of the longest budget over the best", "−1 or more")
@@ -216,19 +217,21 @@ fn steady(linear: &Study) -> Option<Claim> {
 fn decline(deep: &Study, wide: &Study) -> Option<Claim> {
     let declines = |study: &Study| {
         let (best, most, test) = study.decline(FIXED)?;
-        let real = -test.difference.value > LOSS && test.p < 0.05;
-        Some((real, test, study.levels(FIXED, best, most)))
+        Some((Judgement::below(test, -LOSS, -LOSS), test, study.levels(FIXED, best, most)))
     };
     let (a, b) = (declines(deep)?, declines(wide)?);
+    // One of the two is part of it, if that one is no luck.
+    let real = |(judgement, test): (&Judgement, &Paired)| judgement.holds_by_value() && test.p < SIGNIFICANT;
+    let part = [(&a.0, &a.1), (&b.0, &b.1)].into_iter().any(real);
+    let judgement = a.0.and(b.0).or_partly(part);
     let statement = "relu networks pass a best budget of PC-ALM and then decline";
-    let verdict = Verdict::of(a.0 && b.0, a.0 || b.0);
-    let claim = Claim::of_mean("budget.decline", statement, SOURCE, verdict, b.1.difference);
+    let claim = Claim::of_mean("budget.decline", statement, SOURCE, judgement, b.1.difference);
     let runs = Runs { all: [deep.of(FIXED).all, wide.of(FIXED).all].concat() };
     Some(
         Claim { test: Some(b.1), ..claim }
             .judged(
                 &format!("points of the longest budget over the best ({})", wide.title),
-                "below −1 with p < 0.05, in both relu networks",
+                "−1 or less, in both relu networks",
             )
             .remarked(format!("{}; {}", a.2, b.2))
             .from_runs(runs.keys()),
@@ -239,16 +242,16 @@ fn cause(wide: &Study) -> Option<Claim> {
     let (best, most, own) = wide.decline(TRACKED)?;
     let (tracked, fixed) = (wide.at(TRACKED, most), wide.at(FIXED, most));
     let test = paired(&tracked.accuracies(), &fixed.accuracies())?;
-    let gained = test.difference.value > LOSS && test.p < 0.05;
-    let level = -own.difference.value <= LOSS;
+    let gained = Judgement::above(test, LOSS, LOSS);
+    let part = gained.holds_by_value();
+    let judgement = gained.and(Judgement::above(own, -LOSS, -LOSS)).or_partly(part);
     let statement = "The decline is instability: it is gone where the step size follows λ_max";
-    let verdict = Verdict::of(gained && level, gained);
-    let claim = Claim::of_mean("budget.cause", statement, "beyond [ALM]", verdict, test.difference);
+    let claim = Claim::of_mean("budget.cause", statement, "beyond [ALM]", judgement, test.difference);
     Some(
         Claim { test: Some(test), ..claim }
             .judged(
                 &format!("points gained at T = {most} L by following λ_max ({})", wide.title),
-                "above 1 with p < 0.05, and no decline left",
+                "1 or more, and no decline left",
             )
             .remarked(wide.levels(TRACKED, best, most))
             .from_runs(Runs { all: [tracked.all, fixed.all].concat() }.keys()),

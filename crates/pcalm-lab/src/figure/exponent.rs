@@ -7,8 +7,9 @@ use super::{
     runs::{Runs, list, seeds},
 };
 use crate::{
-    claim::{Claim, Verdict},
+    claim::Claim,
     error::LabError,
+    judgement::Judgement,
     plot::{
         Axis, Chart, Ink, Point, Series, Spread, line_charts,
         style::{of_rule, title_of_rule},
@@ -124,11 +125,11 @@ fn claims(found: &[First], runs: &Runs) -> Vec<Claim> {
     ];
     for (id, rule, wanted, statement) in predicted {
         let Some((found, _)) = exponent(rule) else { continue };
-        let near = |tolerance: f64| (found.value - wanted).abs() <= tolerance;
+        let around = |tolerance: f64| [wanted - tolerance, wanted + tolerance];
+        let judgement = Judgement::within(found, around(0.25), around(0.5));
         // Too few seeds to tell is no evidence against it.
         let open = found.interval.is_some_and(|[low, high]| low <= wanted && wanted <= high);
-        let verdict = Verdict::of(near(0.25), near(0.5) || open);
-        let claim = Claim::of_mean(id, statement, "[ALM] app. D", verdict, found);
+        let claim = Claim::of_mean(id, statement, "[ALM] app. D", judgement.or_partly(open), found);
         claims.push(
             claim
                 .judged("p of T ∝ Lᵖ", &format!("{wanted} ± 0.25"))
@@ -139,10 +140,9 @@ fn claims(found: &[First], runs: &Runs) -> Vec<Claim> {
     if let (Some((_, alm)), Some((_, momentum))) = (exponent("pc-alm"), exponent("pc-nesterov"))
         && let Some(test) = paired(&momentum, &alm)
     {
-        let apart = test.difference.value.abs();
-        let verdict = Verdict::of(apart <= 0.2, apart <= 0.5);
+        let judgement = Judgement::within(test, [-0.2, 0.2], [-0.5, 0.5]);
         let statement = "PC with Nesterov's momentum ties with PC-ALM's depth exponent";
-        let claim = Claim::of_mean("exponent.nesterov", statement, SOURCE, verdict, test.difference);
+        let claim = Claim::of_mean("exponent.nesterov", statement, SOURCE, judgement, test.difference);
         claims.push(
             Claim { test: Some(test), ..claim }
                 .judged("p of PC with momentum less p of PC-ALM", "0 ± 0.2")

@@ -3,11 +3,11 @@
 use super::{
     Figure, Lab, Product,
     accuracy::{RULES, TOLERANCE},
-    measure::{Worst, worst},
+    measure::worst,
     runs::{Runs, seeds},
 };
 use crate::{
-    claim::{Claim, Verdict},
+    claim::Claim,
     error::LabError,
     experiment::Experiment,
     plot::{
@@ -130,18 +130,16 @@ fn claim(runs: &Runs, walk: &Walk) -> Option<Claim> {
     };
     let places = runs.values(|d| (walk.at)(&d.experiment));
     let all: Vec<_> = places.iter().filter_map(|&at| gaps(at, &alm).map(|g| (at, g))).collect();
-    let Worst { at, gap, within } = worst(&all, TOLERANCE)?;
-    let verdict = Verdict::of(within == all.len(), 2 * within >= all.len());
+    let found = worst(&all, TOLERANCE)?;
     let behind = places.iter().filter_map(|&at| gaps(at, &pc)).map(|g| g.value).fold(f64::INFINITY, f64::min);
     let id = format!("{}.match", walk.name);
-    let claim = Claim::of_mean(&id, walk.statement, walk.source, verdict, gap);
+    let claim = Claim::of_mean(&id, walk.statement, walk.source, found.judged(all.len().div_ceil(2)), found.gap);
     Some(
         Claim { test: paired(&alm.accuracies(), &bp.accuracies()), seeds: runs.seeds(), ..claim }
             .judged("points of PC-ALM over BP at the worst place (test: over all places)", "−2 or more everywhere")
             .remarked(format!(
-                "{within} of {} places are within 2 points; the worst is {} = {at}; PC's worst is {behind:.1} points",
-                all.len(),
-                walk.label
+                "{} of {} places are within 2 points; the worst is {} = {}; PC's worst is {behind:.1} points",
+                found.within, found.all, walk.label, found.at
             ))
             .from_runs(runs.keys()),
     )

@@ -5,11 +5,7 @@ use super::{
     accuracy::{finish, grid, shapes},
     runs::Runs,
 };
-use crate::{
-    claim::{Claim, Verdict},
-    error::LabError,
-    stats::mean,
-};
+use crate::{claim::Claim, error::LabError, judgement::Judgement, stats::mean};
 
 pub const FIGURE: Figure = Figure {
     name: "short-budget",
@@ -38,10 +34,10 @@ fn claims(runs: &Runs) -> Option<Claim> {
     };
     let shares: Vec<f64> = shapes(runs).iter().filter_map(|s| share(&s.of(runs))).collect();
     let closed = mean(&shares)?;
-    let sure = closed.interval.is_none_or(|[low, _]| low > 0.0);
-    let verdict = Verdict::of(closed.value > 0.0 && sure, closed.value > 0.0);
+    // More than nothing.
+    let judgement = Judgement::above(closed, f64::MIN_POSITIVE, f64::MIN_POSITIVE);
     let statement = "With half the budget PC-ALM closes a fraction of the gap between PC and BP";
-    let claim = Claim::of_mean("short-budget.fraction", statement, "[ALM] fig. 10", verdict, closed);
+    let claim = Claim::of_mean("short-budget.fraction", statement, "[ALM] fig. 10", judgement, closed);
     let extremes = shares.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(*s), h.max(*s)));
     Some(
         Claim { seeds: runs.seeds(), ..claim }

@@ -43,10 +43,15 @@ impl Split {
         if n == 0 || n > self.len() {
             return Err(DataError::Subset { name: name.to_owned(), part, asked: n, have: self.len() });
         }
+        self.truncate(n);
+        Ok(())
+    }
+
+    /// Keeps the first `n` samples.
+    pub(super) fn truncate(&mut self, n: usize) {
         self.inputs.truncate(n * self.dim);
         self.targets.truncate(n);
         self.inputs.shrink_to_fit();
-        Ok(())
     }
 }
 

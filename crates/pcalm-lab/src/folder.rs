@@ -2,6 +2,7 @@
 
 use crate::error::LabError;
 use std::{
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -114,10 +115,18 @@ impl Folder {
 /// # Errors
 /// If the folder is missing or cannot be written to, or the disk is full.
 pub fn write_whole(target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), LabError> {
+    write_whole_file(target, |file| write(file))
+}
+
+/// The same for what needs more of a file than to be written to in order.
+///
+/// # Errors
+/// Likewise.
+pub fn write_whole_file(target: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), LabError> {
     let io = |e| LabError::io(target, e);
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(parent).map_err(io)?;
-    write(&mut file).map_err(io)?;
+    write(file.as_file_mut()).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(target).map_err(|e| io(e.error))?;
     make_readable(target).map_err(io)

@@ -1,20 +1,47 @@
 //! `pcalm data`.
 
 use super::Failure;
-use crate::{Outcome, args::DataAction};
+use crate::{
+    Outcome,
+    args::{DataAction, Source},
+};
 use indicatif::{ProgressBar, ProgressStyle};
-use pcalm_lab::dataset::{self, DATASETS, Progress};
-use std::path::Path;
+use pcalm_lab::{
+    LabError,
+    dataset::{self, DATASETS, Description, Progress, Range, Task},
+    experiment::load_data,
+};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 pub fn run(action: &DataAction) -> Result<Outcome, Failure> {
     match action {
-        DataAction::Fetch { name } => fetch(name),
-        DataAction::Verify { name, data_dir } => verify(name, data_dir.as_deref()),
-        DataAction::Path { name, data_dir } => {
-            println!("{}", dataset::path(known(name)?, data_dir.as_deref())?.display());
-            Ok(Outcome::Done)
+        DataAction::Info { source, json } => info(source, *json),
+        DataAction::Export { source, out, force, json } => export(source, out, *force, *json),
+        DataAction::Fetch { name, json } => fetch(name, *json),
+        DataAction::Verify { name, data_dir, json } => verify(name, data_dir.as_deref(), *json),
+        DataAction::Path { name, data_dir, json } => {
+            report(&Place { path: dataset::path(known(name)?, data_dir.as_deref())? }, *json, |p| {
+                println!("{}", p.path.display());
+            })
         }
     }
+}
+
+/// Where something is.
+#[derive(Serialize)]
+struct Place {
+    path: PathBuf,
+}
+
+/// Prints a result as JSON, or as `text` does.
+fn report<T: Serialize>(result: &T, json: bool, text: impl FnOnce(&T)) -> Result<Outcome, Failure> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(result)?);
+    } else {
+        text(result);
+    }
+    Ok(Outcome::Done)
 }
 
 /// The name, if it is one, with a suggestion if it is not.
@@ -24,23 +51,100 @@ fn known(name: &str) -> Result<&'static str, Failure> {
     Ok(pcalm_lab::choice::choose("dataset", name, names, find)?)
 }
 
-fn fetch(name: &str) -> Result<Outcome, Failure> {
+fn info(source: &Source, json: bool) -> Result<Outcome, Failure> {
+    report(&load_data(&source.experiment())?.describe(), json, show)
+}
+
+/// Classes shown one by one.
+const SHOWN: usize = 40;
+
+fn show(d: &Description) {
+    println!("{}: {}", d.name, d.task.name());
+    println!("samples      {} train, {} test", d.train, d.test);
+    println!("inputs       {} ({} of them constant), {}", d.inputs, d.constant_inputs, range(&d.input_range));
+    match d.task {
+        Task::Regression => {
+            println!("outputs      {}", d.outputs);
+            for (at, target) in d.targets.iter().enumerate().take(SHOWN) {
+                println!("  y{:<10}{}", at + 1, range(target));
+            }
+        }
+        Task::Classification { classes } => {
+            let empty = d.classes.iter().filter(|c| c.train + c.test == 0).count();
+            let note = if empty > 0 { format!(" (largest label + 1; {empty} have no sample)") } else { String::new() };
+            println!("classes      {classes}{note}");
+            for (at, class) in d.classes.iter().enumerate().take(SHOWN) {
+                let name = class.name.as_deref().unwrap_or_default();
+                println!("  {at:<5} {:>7} train {:>7} test  {name}", class.train, class.test);
+            }
+        }
+    }
+    if d.outputs > SHOWN {
+        println!("  and {} more; all of them with --json", d.outputs - SHOWN);
+    }
+    println!("memory       {:.1} MiB", d.bytes as f64 / f64::from(1 << 20));
+    println!("fingerprint  {}", d.fingerprint);
+}
+
+fn range(r: &Range) -> String {
+    format!("{} to {}, mean {:.6}, deviation {:.6}", r.min, r.max, r.mean, r.deviation)
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Exported {
+    path: PathBuf,
+    bytes: u64,
+    fingerprint: String,
+}
+
+fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcome, Failure> {
+    let refused =
+        |problem: &str| LabError::Option { name: "out".into(), problem: format!("{} {problem}", out.display()) };
+    let experiment = source.experiment();
+    if let Ok(target) = out.canonicalize() {
+        let idx = [&source.train_images, &source.train_labels, &source.test_images, &source.test_labels];
+        let inputs = idx.into_iter().flatten().map(PathBuf::as_path).chain([Path::new(&source.dataset)]);
+        if inputs.filter_map(|p| p.canonicalize().ok()).any(|input| target == input || target.starts_with(&input)) {
+            return Err(refused("is what the data set is read from; name another file").into());
+        }
+        if !force {
+            return Err(refused("is there already; name another file, or replace it with --force").into());
+        }
+    }
+    let data = load_data(&experiment)?;
+    dataset::export(&data, out)?;
+    let bytes = std::fs::metadata(out).map_err(|source| LabError::Io { path: out.to_owned(), source })?.len();
+    let exported = Exported { path: out.to_owned(), bytes, fingerprint: data.fingerprint() };
+    report(&exported, json, |e| println!("{}", e.path.display()))
+}
+
+fn fetch(name: &str, json: bool) -> Result<Outcome, Failure> {
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{prefix:30} [{bar:30}] {bytes}/{total_bytes} {eta} left")?);
-    let folder = dataset::fetch(known(name)?, &mut |progress: Progress| {
+    let path = dataset::fetch(known(name)?, &mut |progress: Progress| {
         bar.set_prefix(progress.file.to_owned());
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
-    println!("{}", folder.display());
-    Ok(Outcome::Done)
+    report(&Place { path }, json, |p| println!("{}", p.path.display()))
 }
 
-fn verify(name: &str, data_dir: Option<&Path>) -> Result<Outcome, Failure> {
+/// A file and whether its checksum is the published one.
+#[derive(Serialize)]
+struct Checked {
+    path: PathBuf,
+    good: bool,
+}
+
+fn verify(name: &str, data_dir: Option<&Path>, json: bool) -> Result<Outcome, Failure> {
     let files = dataset::verify(known(name)?, data_dir)?;
-    for (path, good) in &files {
-        println!("{}  {}", if *good { "good " } else { "WRONG" }, path.display());
-    }
-    Ok(if files.iter().all(|(_, good)| *good) { Outcome::Done } else { Outcome::Unfinished })
+    let files: Vec<Checked> = files.into_iter().map(|(path, good)| Checked { path, good }).collect();
+    report(&files, json, |files| {
+        for file in files {
+            println!("{}  {}", if file.good { "good " } else { "WRONG" }, file.path.display());
+        }
+    })?;
+    Ok(if files.iter().all(|f| f.good) { Outcome::Done } else { Outcome::Unfinished })
 }

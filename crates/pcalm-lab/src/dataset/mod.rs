@@ -1,7 +1,9 @@
 //! Data sets: embedded ones, named ones from downloaded files, and a user's own files.
 
+mod describe;
 mod draw;
 mod error;
+mod export;
 mod fetch;
 mod files;
 mod fingerprint;
@@ -15,7 +17,9 @@ mod split;
 mod targets;
 mod test_part;
 
+pub use describe::{Class, Description, Range};
 pub use error::DataError;
+pub use export::export;
 pub use fetch::{Progress, fetch, fetch_from, verify};
 pub use files::{FileOptions, Format, MOST_CLASSES, TaskChoice, load_file};
 pub use idx::{Images, parse_images, parse_labels};

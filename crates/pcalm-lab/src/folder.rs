@@ -150,6 +150,14 @@ impl Folder {
 /// # Errors
 /// If the folder is missing or cannot be written to, or the disk is full.
 pub fn write_whole(target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), LabError> {
+    write_checked(target, |file| write(file), |_| Ok(()))
+}
+
+/// The same for what needs more of a file than to be written to in order.
+///
+/// # Errors
+/// Likewise.
+pub fn write_whole_file(target: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), LabError> {
     write_checked(target, write, |_| Ok(()))
 }
 
@@ -159,7 +167,7 @@ pub fn write_whole(target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io:
 /// Likewise, and if the check fails.
 pub fn write_checked(
     target: &Path,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
     check: impl FnOnce(&Path) -> Result<(), LabError>,
 ) -> Result<(), LabError> {
     let io = |e| LabError::io(target, e);
@@ -167,7 +175,7 @@ pub fn write_checked(
     let mut file = tempfile::Builder::new().prefix(&partial_prefix()).tempfile_in(parent).map_err(io)?;
     // Shows to others on this host that its writer lives; see `clear_partials`.
     let _ = file.as_file().try_lock();
-    write(&mut file).map_err(io)?;
+    write(file.as_file_mut()).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     check(file.path())?;
     make_readable(file.path()).map_err(io)?;

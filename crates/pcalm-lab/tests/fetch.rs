@@ -84,7 +84,15 @@ fn info() -> Info {
         let sum: String = Sha256::digest(&body).iter().map(|b| format!("{b:02x}")).collect();
         File { size: body.len() as u64, sha256: sum.leak() }
     };
-    Info { name: "mnist", summary: "", classes: 10, mirrors: &[], files: FILES.map(file) }
+    Info {
+        name: "mnist",
+        summary: "",
+        classes: Some(10),
+        make: None,
+        package: None,
+        mirrors: &[],
+        files: FILES.map(file),
+    }
 }
 
 fn download(mirrors: &[&str], folder: &Path) -> Result<(), String> {

@@ -1,19 +1,45 @@
 //! `pcalm data`.
 
 use super::Failure;
-use crate::{Outcome, args::DataAction, output};
+use crate::{
+    Outcome,
+    args::{DataAction, Source},
+    output,
+};
 use indicatif::{ProgressBar, ProgressStyle};
-use pcalm_lab::dataset::{self, DATASETS, Progress};
-use std::path::Path;
+use pcalm_lab::{
+    LabError,
+    dataset::{self, DATASETS, Description, Progress, Range, Task},
+    experiment::load_data,
+};
+use serde::Serialize;
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 pub fn run(action: &DataAction) -> Result<Outcome, Failure> {
     match action {
-        DataAction::Fetch { name } => fetch(name),
-        DataAction::Verify { name, data_dir } => verify(name, data_dir.as_deref()),
-        DataAction::Path { name, data_dir } => {
-            output::line(dataset::path(known(name)?, data_dir.as_deref())?.display())?;
-            Ok(Outcome::Done)
+        DataAction::Info { source, json } => info(source, *json),
+        DataAction::Export { source, out, force, json } => export(source, out, *force, *json),
+        DataAction::Fetch { name, json } => fetch(name, *json),
+        DataAction::Verify { name, data_dir, json } => verify(name, data_dir.as_deref(), *json),
+        DataAction::Path { name, data_dir, json } => {
+            Place { path: dataset::path(known(name)?, data_dir.as_deref())? }.tell(*json)
         }
+    }
+}
+
+/// Where something is.
+#[derive(Serialize)]
+struct Place {
+    path: PathBuf,
+}
+
+impl Place {
+    fn tell(self, json: bool) -> Result<Outcome, Failure> {
+        output::report(&self, json, |out| writeln!(out, "{}", self.path.display()))?;
+        Ok(Outcome::Done)
     }
 }
 
@@ -24,24 +50,103 @@ fn known(name: &str) -> Result<&'static str, Failure> {
     Ok(pcalm_lab::choice::choose("dataset", name, names, find)?)
 }
 
-fn fetch(name: &str) -> Result<Outcome, Failure> {
+fn info(source: &Source, json: bool) -> Result<Outcome, Failure> {
+    let found = load_data(&source.experiment())?.describe();
+    output::report(&found, json, |out| show(out, &found))?;
+    Ok(Outcome::Done)
+}
+
+/// Classes shown one by one.
+const SHOWN: usize = 40;
+
+fn show(out: &mut dyn Write, d: &Description) -> io::Result<()> {
+    writeln!(out, "{}: {}", d.name, d.task.name())?;
+    writeln!(out, "samples      {} train, {} test", d.train, d.test)?;
+    writeln!(out, "inputs       {} ({} of them constant), {}", d.inputs, d.constant_inputs, range(&d.input_range))?;
+    match d.task {
+        Task::Regression => {
+            writeln!(out, "outputs      {}", d.outputs)?;
+            for (at, target) in d.targets.iter().enumerate().take(SHOWN) {
+                writeln!(out, "  y{:<10}{}", at + 1, range(target))?;
+            }
+        }
+        Task::Classification { classes } => {
+            let empty = d.classes.iter().filter(|c| c.train + c.test == 0).count();
+            let note = if empty > 0 { format!(" (largest label + 1; {empty} have no sample)") } else { String::new() };
+            writeln!(out, "classes      {classes}{note}")?;
+            for (at, class) in d.classes.iter().enumerate().take(SHOWN) {
+                let name = class.name.as_deref().unwrap_or_default();
+                writeln!(out, "  {at:<5} {:>7} train {:>7} test  {name}", class.train, class.test)?;
+            }
+        }
+    }
+    if d.outputs > SHOWN {
+        writeln!(out, "  and {} more; all of them with --json", d.outputs - SHOWN)?;
+    }
+    writeln!(out, "memory       {:.1} MiB", d.bytes as f64 / f64::from(1 << 20))?;
+    writeln!(out, "fingerprint  {}", d.fingerprint)
+}
+
+fn range(r: &Range) -> String {
+    format!("{} to {}, mean {:.6}, deviation {:.6}", r.min, r.max, r.mean, r.deviation)
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Exported {
+    path: PathBuf,
+    bytes: u64,
+    fingerprint: String,
+}
+
+fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcome, Failure> {
+    let refused =
+        |problem: &str| LabError::Option { name: "out".into(), problem: format!("{} {problem}", out.display()) };
+    let experiment = source.experiment();
+    if let Ok(target) = out.canonicalize() {
+        let idx = [&source.train_images, &source.train_labels, &source.test_images, &source.test_labels];
+        let inputs = idx.into_iter().flatten().map(PathBuf::as_path).chain([Path::new(&source.dataset)]);
+        if inputs.filter_map(|p| p.canonicalize().ok()).any(|input| target == input || target.starts_with(&input)) {
+            return Err(refused("is what the data set is read from; name another file").into());
+        }
+        if !force {
+            return Err(refused("is there already; name another file, or replace it with --force").into());
+        }
+    }
+    let data = load_data(&experiment)?;
+    dataset::export(&data, out)?;
+    let bytes = std::fs::metadata(out).map_err(|source| LabError::Io { path: out.to_owned(), source })?.len();
+    let exported = Exported { path: out.to_owned(), bytes, fingerprint: data.fingerprint() };
+    output::report(&exported, json, |text| writeln!(text, "{}", exported.path.display()))?;
+    Ok(Outcome::Done)
+}
+
+fn fetch(name: &str, json: bool) -> Result<Outcome, Failure> {
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{prefix:30} [{bar:30}] {bytes}/{total_bytes} {eta} left")?);
-    let folder = dataset::fetch(known(name)?, &mut |progress: Progress| {
+    let path = dataset::fetch(known(name)?, &mut |progress: Progress| {
         bar.set_prefix(progress.file.to_owned());
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
-    output::line(folder.display())?;
-    Ok(Outcome::Done)
+    Place { path }.tell(json)
 }
 
-fn verify(name: &str, data_dir: Option<&Path>) -> Result<Outcome, Failure> {
+/// A file and whether its checksum is the published one.
+#[derive(Serialize)]
+struct Checked {
+    path: PathBuf,
+    good: bool,
+}
+
+fn verify(name: &str, data_dir: Option<&Path>, json: bool) -> Result<Outcome, Failure> {
     let files = dataset::verify(known(name)?, data_dir)?;
-    for (path, good) in &files {
-        let verdict = if *good { "good " } else { "WRONG" };
-        output::line(format_args!("{verdict}  {}", path.display()))?;
-    }
-    Ok(if files.iter().all(|(_, good)| *good) { Outcome::Done } else { Outcome::Unfinished })
+    let files: Vec<Checked> = files.into_iter().map(|(path, good)| Checked { path, good }).collect();
+    output::report(&files, json, |out| {
+        files.iter().try_for_each(|file| {
+            writeln!(out, "{}  {}", if file.good { "good " } else { "WRONG" }, file.path.display())
+        })
+    })?;
+    Ok(if files.iter().all(|f| f.good) { Outcome::Done } else { Outcome::Unfinished })
 }

@@ -19,7 +19,7 @@ use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
     experiment::{
-        Experiment, fit_to_init,
+        Experiment, fit_to_init, is_a_file,
         limits::{WORKERS, recordable, within},
         merge, option_names, table,
     },
@@ -122,6 +122,10 @@ fn anchored(experiment: &Experiment) -> Result<Experiment, LabError> {
     ];
     for path in places.into_iter().flatten() {
         *path = std::path::absolute(&*path).map_err(|source| LabError::Io { path: path.clone(), source })?;
+    }
+    if is_a_file(&e.dataset) && Path::new(&e.dataset).exists() {
+        let io = |source| LabError::Io { path: e.dataset.clone().into(), source };
+        e.dataset = std::path::absolute(&e.dataset).map_err(io)?.to_string_lossy().into_owned();
     }
     Ok(e)
 }

@@ -15,14 +15,16 @@ pub enum DataError {
     },
     /// A named set's files are in none of the places searched.
     #[error(
-        "the files of `{name}` are in none of: {looked}; fetch them with `pcalm data fetch {name}`, or give their \
-         folder with --data-dir DIR"
+        "the files of `{name}` are in none of: {looked}; fetch them with `pcalm data fetch {name}`{package}, or \
+         give their folder with --data-dir DIR"
     )]
     Missing {
         /// The set.
         name: String,
         /// The folders searched.
         looked: String,
+        /// Words about the system's package that has them, or nothing.
+        package: String,
     },
     /// A file is not what it should be.
     #[error("{path}: {problem}")]
@@ -75,13 +77,37 @@ pub enum DataError {
         /// What went wrong at the last source tried.
         problem: String,
     },
+    /// An option's value cannot be used, or would have no effect.
+    #[error("invalid option `{name}`: {problem}")]
+    Option {
+        /// The option as users write it.
+        name: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
     /// Inputs cannot be shifted and scaled as asked.
     #[error("normalisation: {problem}")]
     Normalisation {
         /// What does not fit.
         problem: String,
     },
+    /// The files are a system package's, packed anew.
+    #[error(
+        "{folder} belongs to the package `{package}`, which packs the files anew; check them with `dpkg --verify {package}`"
+    )]
+    Packaged {
+        /// Where they are.
+        folder: PathBuf,
+        /// The package.
+        package: &'static str,
+    },
     /// The set is made by the program, so there is nothing to fetch or find.
     #[error("`{0}` is embedded in the program: there are no files to fetch, verify or locate")]
     Embedded(&'static str),
+}
+
+impl DataError {
+    pub(super) fn option(name: &'static str, problem: impl Into<String>) -> Self {
+        DataError::Option { name, problem: problem.into() }
+    }
 }

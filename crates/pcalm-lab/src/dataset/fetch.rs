@@ -2,6 +2,7 @@
 
 use super::{
     DataError, FILES, File, Info,
+    fingerprint::hex,
     locate::{self, cache_dir},
     registry::info,
 };
@@ -172,10 +173,15 @@ fn download(
 /// Files that are not gzip cannot be checked against the published checksums and count as wrong.
 ///
 /// # Errors
-/// If the name is unknown or embedded, or the files are not there or cannot be read.
+/// If the name is unknown or embedded, or the files are not there, belong to a package of the
+/// system, or cannot be read.
 pub fn verify(name: &str, data_dir: Option<&Path>) -> Result<Vec<(PathBuf, bool)>, DataError> {
     let folder = locate::path(name, data_dir)?;
-    let files = FILES.iter().zip(&info(name)?.files);
+    let info = info(name)?;
+    if let Some(package) = info.package.filter(|_| folder.starts_with(locate::SYSTEM)) {
+        return Err(DataError::Packaged { folder, package });
+    }
+    let files = FILES.iter().zip(&info.files);
     files
         .map(|(name, file)| {
             let path = locate::file(&folder, name).unwrap_or_else(|| folder.join(name));
@@ -197,7 +203,7 @@ fn checksum(path: &Path) -> Result<String, DataError> {
         }
         hasher.update(&buffer[..count]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 fn io(path: &Path, source: std::io::Error) -> DataError {

@@ -6,8 +6,11 @@ use super::{
 };
 use std::path::{Path, PathBuf};
 
+/// Where Debian's packages of data sets put their files.
+pub(super) const SYSTEM: &str = "/usr/share/datasets";
+
 /// The folder that holds all four files of `name`: `data_dir` or its subfolder of that name, the
-/// same of `PCALM_DATA_DIR`, or the cache.
+/// same of `PCALM_DATA_DIR`, the cache, or where a package of the system puts them.
 ///
 /// # Errors
 /// If no folder does; the message lists those searched.
@@ -27,11 +30,13 @@ pub fn path(name: &str, data_dir: Option<&Path>) -> Result<PathBuf, DataError> {
         }
     }
     folders.extend(cache_dir().map(|cache| cache.join(name)));
+    folders.push(Path::new(SYSTEM).join(name));
     if let Some(found) = folders.iter().find(|folder| FILES.iter().all(|f| file(folder, f).is_some())) {
         return Ok(found.clone());
     }
     let looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
-    Err(DataError::Missing { name: name.to_owned(), looked: looked.join(", ") })
+    let package = info.package.map(|p| format!(", install the Debian package `{p}`")).unwrap_or_default();
+    Err(DataError::Missing { name: name.to_owned(), looked: looked.join(", "), package })
 }
 
 /// The file called `name` (such as `train-images-idx3-ubyte`) in `folder`, plain or gzip; some

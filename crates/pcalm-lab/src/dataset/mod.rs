@@ -1,7 +1,13 @@
-//! Data sets: the embedded one, named ones from files, and any pair of IDX files.
+//! Data sets: embedded ones, named ones from downloaded files, and a user's own files.
 
+mod describe;
+mod draw;
 mod error;
+mod export;
 mod fetch;
+mod files;
+mod fingerprint;
+pub mod formula;
 pub mod glyphs;
 mod idx;
 mod locate;
@@ -9,15 +15,21 @@ mod normalisation;
 mod registry;
 mod split;
 mod targets;
+mod test_part;
 
+pub use describe::{Class, Description, Range};
 pub use error::DataError;
+pub use export::export;
 pub use fetch::{Progress, fetch, fetch_from, verify};
+pub use files::{FileOptions, Format, MOST_CLASSES, TaskChoice, load_file};
+pub(crate) use fingerprint::hex;
 pub use idx::{Images, parse_images, parse_labels};
 pub use locate::{cache_dir, path};
 pub use normalisation::{By, Normalisation};
 pub use registry::{DATASETS, FILES, File, Info, info};
 pub use split::{Dataset, Split};
 pub use targets::{Targets, Task};
+pub use test_part::TestPart;
 
 use std::path::{Path, PathBuf};
 
@@ -41,13 +53,13 @@ pub struct IdxPaths {
 /// If there is no such set, or its files are missing or malformed.
 pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset, DataError> {
     let info = info(name)?;
-    if info.embedded() {
-        return Ok(glyphs::glyphs(glyphs::DEFAULT_SEED));
+    if let Some(make) = info.make {
+        return Ok(make());
     }
     let folder = path(name, data_dir)?;
     let file = |at: usize| locate::file(&folder, FILES[at]).unwrap_or_else(|| folder.join(FILES[at]));
     let paths = IdxPaths { train_images: file(0), train_labels: file(1), test_images: file(2), test_labels: file(3) };
-    load_as(name, &paths, Some(info.classes))
+    load_as(name, &paths, info.classes)
 }
 
 /// The data set in four IDX files; the number of classes is the largest label plus one.

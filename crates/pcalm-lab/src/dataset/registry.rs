@@ -1,6 +1,6 @@
 //! The data sets known by name.
 
-use super::DataError;
+use super::{DataError, formula, glyphs, split::Dataset};
 
 /// The files of a set in IDX form, without `.gz`: training images and labels, test images and
 /// labels.
@@ -23,8 +23,12 @@ pub struct Info {
     pub name: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
-    /// Classes.
-    pub classes: usize,
+    /// Classes of a set in files.
+    pub classes: Option<usize>,
+    /// Makes an embedded set.
+    pub make: Option<fn() -> Dataset>,
+    /// The Debian package that has the files.
+    pub package: Option<&'static str>,
     /// Folders on the web that hold the gzip files, tried in order; empty if embedded.
     pub mirrors: &'static [&'static str],
     /// The gzip files, in the order of [`FILES`].
@@ -34,7 +38,7 @@ pub struct Info {
 impl Info {
     /// Whether the program makes the set itself.
     pub fn embedded(&self) -> bool {
-        self.mirrors.is_empty()
+        self.make.is_some()
     }
 }
 
@@ -42,21 +46,42 @@ const fn file(size: u64, sha256: &'static str) -> File {
     File { size, sha256 }
 }
 
+const fn embedded(name: &'static str, summary: &'static str, make: fn() -> Dataset) -> Info {
+    Info { name, summary, classes: None, make: Some(make), package: None, mirrors: &[], files: [file(0, ""); 4] }
+}
+
 /// Every data set, in the order lists and tests walk them.
 ///
 /// Sizes and checksums of Fashion-MNIST and KMNIST are those TensorFlow Datasets publishes.
 pub const DATASETS: &[Info] = &[
-    Info {
-        name: "glyphs",
-        summary: "ten drawn shapes, 28×28 grey, 12,000 train and 2,000 test, made by the program (no files)",
-        classes: 10,
-        mirrors: &[],
-        files: [file(0, ""); 4],
-    },
+    embedded(
+        glyphs::NAME,
+        "ten drawn shapes, 28×28 grey, 12,000 train and 2,000 test, made by the program (no files)",
+        || glyphs::glyphs(glyphs::DEFAULT_SEED),
+    ),
+    embedded(
+        formula::NOISY_SINE,
+        "regression: y = sin(3x) + 0.1 ε, x uniform in [−2, 2), 2,000 train and 1,000 test, made by the program",
+        formula::noisy_sine,
+    ),
+    embedded(
+        formula::FRIEDMAN,
+        "regression: 10 sin(π x₁x₂) + 20 (x₃ − ½)² + 10 x₄ + 5 x₅ + ε of 10 uniform inputs, 4,000 train and 1,000 test, \
+         made by the program (Friedman 1991)",
+        formula::friedman,
+    ),
+    embedded(
+        formula::TEACHER,
+        "regression: W₂ tanh(W₁x) + 0.05 ε, a fixed random network of 16 normal inputs and 2 outputs, 8,000 train and \
+         2,000 test, made by the program",
+        formula::teacher,
+    ),
     Info {
         name: "mnist",
         summary: "handwritten digits, 28×28 grey, 60,000 train and 10,000 test (LeCun, Cortes & Burges)",
-        classes: 10,
+        classes: Some(10),
+        make: None,
+        package: None,
         mirrors: &[
             "https://storage.googleapis.com/cvdf-datasets/mnist",
             "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -71,7 +96,9 @@ pub const DATASETS: &[Info] = &[
     Info {
         name: "fashion-mnist",
         summary: "articles of clothing, 28×28 grey, 60,000 train and 10,000 test (Xiao et al. 2017, MIT)",
-        classes: 10,
+        classes: Some(10),
+        make: None,
+        package: Some("dataset-fashion-mnist"),
         mirrors: &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"],
         files: [
             file(26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
@@ -83,7 +110,9 @@ pub const DATASETS: &[Info] = &[
     Info {
         name: "kmnist",
         summary: "cursive Japanese characters, 28×28 grey, 60,000 train and 10,000 test (Clanuwat et al. 2018, CC BY-SA)",
-        classes: 10,
+        classes: Some(10),
+        make: None,
+        package: None,
         mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist"],
         files: [
             file(18_165_135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),

@@ -48,10 +48,15 @@ impl Split {
         if n == 0 || n > self.len() {
             return Err(DataError::Subset { name: name.to_owned(), part, asked: n, have: self.len() });
         }
+        self.truncate(n);
+        Ok(())
+    }
+
+    /// Keeps the first `n` samples.
+    pub(super) fn truncate(&mut self, n: usize) {
         self.inputs.truncate(n * self.dim);
         self.targets.truncate(n);
         self.inputs.shrink_to_fit();
-        Ok(())
     }
 }
 
@@ -71,20 +76,6 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// SHA-256 of the contents.
-    pub fn fingerprint(&self) -> String {
-        use sha2::{Digest, Sha256};
-        let mut hash = Sha256::new();
-        for split in [&self.train, &self.test] {
-            split.inputs.iter().for_each(|p| hash.update(p.to_le_bytes()));
-            match &split.targets {
-                Targets::Classes { labels, .. } => labels.iter().for_each(|p| hash.update(p.to_le_bytes())),
-                Targets::Real { values, .. } => values.iter().for_each(|p| hash.update(p.to_le_bytes())),
-            }
-        }
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
-    }
-
     /// A set whose classes have no names and whose inputs are as they came.
     pub fn new(name: impl Into<String>, train: Split, test: Split) -> Self {
         Dataset { name: name.into(), train, test, class_names: None, normalisation: None }

@@ -122,6 +122,14 @@ impl Targets {
         })
     }
 
+    /// None, of the same kind.
+    pub(super) fn emptied(&self) -> Targets {
+        match *self {
+            Targets::Classes { classes, .. } => Targets::Classes { labels: Vec::new(), classes },
+            Targets::Real { dim, .. } => Targets::Real { values: Vec::new(), dim },
+        }
+    }
+
     /// Keeps the first `n`.
     pub(super) fn truncate(&mut self, n: usize) {
         match self {

@@ -4,7 +4,10 @@
 //! moved folder is still the same run.
 
 use super::Experiment;
-use crate::{dataset::DATASETS, error::LabError};
+use crate::{
+    dataset::{DATASETS, hex},
+    error::LabError,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt, path::Path, sync::LazyLock};
@@ -64,12 +67,7 @@ impl Contents {
 /// SHA-256 of a file, in hexadecimal.
 fn sha256(path: &Path) -> Result<String, LabError> {
     let bytes = std::fs::read(path).map_err(|e| LabError::io(path, e))?;
-    Ok(hexadecimal(&Sha256::digest(&bytes)))
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hex(&Sha256::digest(&bytes)))
 }
 
 impl Identity {
@@ -78,7 +76,11 @@ impl Identity {
     /// # Errors
     /// If an option cannot be written as TOML.
     pub fn new(experiment: &Experiment, contents: &Contents) -> Result<Self, LabError> {
-        let options = Table::try_from(experiment).map_err(|e| LabError::option("config", e.to_string()))?;
+        let mut options = Table::try_from(experiment).map_err(|e| LabError::option("config", e.to_string()))?;
+        // One thing by two names.
+        if experiment.standardise {
+            options.extend([("standardise".into(), false.into()), ("normalise".into(), "standardise".into())]);
+        }
         let mut identity = Identity::of_options(&options, &FROZEN);
         identity.0.insert(DATA.to_owned(), contents.data.clone());
         identity.0.extend(contents.init.clone().map(|init| (INIT.to_owned(), init)));
@@ -96,7 +98,7 @@ impl Identity {
     pub fn digits(&self) -> String {
         let decides = |(key, _): &(&String, &String)| !RECORDS.contains(&key.as_str());
         let lines: String = self.0.iter().filter(decides).map(|(key, value)| format!("{key} = {value}\n")).collect();
-        hexadecimal(&Sha256::digest(lines.as_bytes())[..8])
+        hex(&Sha256::digest(lines.as_bytes())[..8])
     }
 
     /// Where `after` differs from this one.
@@ -165,8 +167,12 @@ pub fn changeable() -> String {
 
 /// A data set given as a file is known by its contents.
 fn names_a_file(key: &str, value: &Value) -> bool {
-    let named = |name: &str| name == "idx" || DATASETS.iter().any(|d| d.name == name);
-    key == "dataset" && !value.as_str().is_some_and(named)
+    key == "dataset" && value.as_str().is_some_and(is_a_file)
+}
+
+/// Whether `--dataset` with this value is the path of a file or folder.
+pub fn is_a_file(dataset: &str) -> bool {
+    dataset != "idx" && DATASETS.iter().all(|d| d.name != dataset)
 }
 
 #[cfg(test)]
@@ -221,6 +227,12 @@ mod tests {
             Experiment { data_dir: Some("/a".into()), ..base.clone() },
             Experiment { metrics_every: 7, checkpoint_every: 9, ..base.clone() },
         ];
+        let (short, long) = (
+            Experiment { standardise: true, ..base.clone() },
+            Experiment { normalise: "standardise".into(), ..base.clone() },
+        );
+        assert_eq!(key(short.clone()), key(long));
+        assert_ne!(key(short), key(base.clone()));
         for experiment in same {
             assert_eq!(key(experiment), key(base.clone()));
         }

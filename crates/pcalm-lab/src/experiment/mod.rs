@@ -4,13 +4,14 @@ mod budget;
 mod config;
 mod identity;
 pub mod limits;
+mod normalise;
 pub mod plan;
 mod samples;
 mod start;
 
 pub use budget::Budget;
 pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
-pub use identity::{Contents, Difference, Identity, changeable, listed, may_change};
+pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub use samples::{Loaded, Samples, load_data};
 pub use start::{fit_to_init, shape};
@@ -24,7 +25,8 @@ use std::{path::PathBuf, sync::LazyLock};
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Experiment {
-    /// Data set: `pcalm list datasets` shows them, or `idx` with the four path options.
+    /// Data set: a name (`pcalm list datasets`), a file (.npz, .safetensors, .csv, .parquet), a folder
+    /// of .npy files, or `idx` with the four path options.
     #[arg(long, default_value = "glyphs", help_heading = "Data")]
     pub dataset: String,
     /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
@@ -47,6 +49,20 @@ pub struct Experiment {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_labels: Option<PathBuf>,
+    /// Target columns of a .csv or .parquet file [default: `y`, or `y1`, `y2`, …, or the last column].
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Vec<String>>,
+    /// What the targets of a file are: `classification`, `regression`, or `auto` (whole numbers and names are
+    /// classes).
+    #[arg(long, default_value = "auto", help_heading = "Data")]
+    pub task: String,
+    /// Share of a file's samples to test with, if it has no test set of its own.
+    #[arg(long, default_value_t = 0.2, value_name = "F", allow_hyphen_values = true, help_heading = "Data")]
+    pub test_fraction: f64,
+    /// Seed of the draw of these samples.
+    #[arg(long, default_value_t = 0, value_name = "SEED", help_heading = "Data")]
+    pub split_seed: u64,
     /// Use only the first N training samples.
     #[arg(long, value_name = "N", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +71,15 @@ pub struct Experiment {
     #[arg(long, value_name = "N", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_samples: Option<usize>,
-    /// Shift and scale pixels to mean 0 and standard deviation 1 (of the training set).
+    /// Shift and scale inputs: `none`, `standardise` (to mean 0 and standard deviation 1 over the training set), or
+    /// the mean and the standard deviation to use, MEAN,STD.
+    #[arg(long, default_value = "none", allow_hyphen_values = true, help_heading = "Data")]
+    pub normalise: String,
+    /// Over what: `set` (all numbers together), or `feature` (each for itself; MEAN,STD are then all means, followed by
+    /// all standard deviations).
+    #[arg(long, default_value = "set", help_heading = "Data")]
+    pub normalise_by: String,
+    /// Short for `--normalise standardise`.
     #[arg(long, help_heading = "Data")]
     pub standardise: bool,
 

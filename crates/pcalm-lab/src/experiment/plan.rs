@@ -81,6 +81,7 @@ impl Plan {
         let rule = choose("rule", &e.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
 
         let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement };
+        refuse_targets_unfit_for(loss, data)?;
         let track_eta = e.eta == "auto-track";
         let auto_eta = e.eta == "auto" || track_eta;
         let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
@@ -188,6 +189,28 @@ pub fn rule<B: Backend>(
 ) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
     let settings = RuleSettings { hidden: network.hidden(), eta, ..plan.rule.clone() };
     Ok(pcalm::rule::build(name, &settings)?)
+}
+
+/// How far from 1 the targets of a sample may sum for the cross-entropy.
+const SUM_TOLERANCE: f64 = 1e-5;
+
+/// The cross-entropy compares distributions.
+fn refuse_targets_unfit_for(loss: Loss, data: &Dataset) -> Result<(), LabError> {
+    if loss != Loss::CrossEntropy {
+        return Ok(());
+    }
+    for (split, part) in [(&data.train, "training"), (&data.test, "test")] {
+        if let Some(at) = split.targets.first_that_is_no_distribution(SUM_TOLERANCE) {
+            let problem = format!(
+                "cross-entropy needs classes, or targets of 0 or more that sum to 1; those of {part} sample {} of `{}` \
+                 do not; use squared-error",
+                at + 1,
+                data.name
+            );
+            return Err(LabError::option("loss", problem));
+        }
+    }
+    Ok(())
 }
 
 fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {

@@ -1,7 +1,7 @@
 //! Where strokes become pixels: squared distances to the nearest stroke, then grey levels.
 
-use super::draw::Draw;
 use super::shapes::Point;
+use crate::dataset::draw::Draw;
 
 /// Width and height of an image.
 pub(super) const SIDE: usize = 28;

@@ -5,18 +5,17 @@
 //! defines exactly, and the result is rounded to 8 bits, so one seed gives the same bits everywhere.
 
 mod canvas;
-mod draw;
 mod shapes;
 mod warp;
 
 use rayon::prelude::*;
 
 use super::{
+    draw::Draw,
     split::{Dataset, Split},
     targets::Targets,
 };
 use canvas::{AREA, Canvas};
-use draw::Draw;
 pub use shapes::CLASS_NAMES;
 
 /// Name of the set in the registry.

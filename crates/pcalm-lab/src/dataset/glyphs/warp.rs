@@ -1,8 +1,8 @@
 //! The random hand: an affine map with a little wobble at each point.
 
 use super::canvas::SIDE;
-use super::draw::Draw;
 use super::shapes::Point;
+use crate::dataset::draw::Draw;
 
 /// Largest rotation, in radians.
 const ROTATION: f32 = 0.2;

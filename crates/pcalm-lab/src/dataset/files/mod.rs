@@ -1,0 +1,139 @@
+//! Data sets in a user's own files.
+//!
+//! Arrays (`FILE.npz`, `FILE.safetensors`, a folder of `.npy` files): `x` is `[n, …]` of any numeric
+//! type, flattened row by row; `y` is `[n]` or `[n, k]`. `x_test` and `y_test` are the test set;
+//! `x_train` and `y_train` stand for `x` and `y`. Tables (`FILE.csv`, `FILE.parquet`): see
+//! [`columns`]. Whole numbers in one target are classes, everything else is real, unless
+//! [`FileOptions::task`] says otherwise.
+//!
+//! A set without a test part gives up a share of its samples: all are put in a random order, drawn
+//! from a stream of its own of the split seed's ChaCha8 generator, and the last ones are the test set.
+//!
+//! Files are read as a stream into the buffer that training uses. They are not mapped into memory:
+//! nearly all are of another number type than it, or compressed, and the crates that map files do so
+//! by an `unsafe` function.
+
+mod array;
+mod arrays;
+mod columns;
+mod csv;
+mod element;
+mod npy;
+mod parquet;
+mod part;
+mod tensors;
+
+use super::{
+    DataError,
+    split::Dataset,
+    test_part::{TestPart, draw_test},
+};
+use std::path::Path;
+
+/// The most classes that whole numbers are taken for.
+pub const MOST_CLASSES: usize = 65_536;
+
+/// What the targets of a file are taken for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskChoice {
+    /// Whole numbers and names are classes, other numbers are real.
+    #[default]
+    Auto,
+    /// Classes.
+    Classification,
+    /// Real numbers.
+    Regression,
+}
+
+impl TaskChoice {
+    /// All of them.
+    pub const ALL: [TaskChoice; 3] = [TaskChoice::Auto, TaskChoice::Classification, TaskChoice::Regression];
+
+    /// The name used in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            TaskChoice::Auto => "auto",
+            TaskChoice::Classification => "classification",
+            TaskChoice::Regression => "regression",
+        }
+    }
+}
+
+/// How a file is to be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileOptions {
+    /// The target columns of a table; `None` finds them by their names.
+    pub target: Option<Vec<String>>,
+    /// What the targets are taken for.
+    pub task: TaskChoice,
+    /// How a test set is drawn from a file that has none.
+    pub test: TestPart,
+}
+
+/// A kind of file that data sets are read from and written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// NumPy's archive of arrays.
+    Npz,
+    /// Tensors by name.
+    Safetensors,
+    /// A folder with a `.npy` file for each array.
+    Folder,
+    /// Comma-separated text with a header.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The formats a single file can have, for messages.
+    pub const ENDINGS: &str = ".npz, .safetensors, .csv and .parquet";
+
+    /// The format of what is at `path`, by its ending; a folder is one of `.npy` files.
+    pub fn of(path: &Path) -> Option<Format> {
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        match ending.as_deref() {
+            Some("npz") => Some(Format::Npz),
+            Some("safetensors") => Some(Format::Safetensors),
+            Some("csv") => Some(Format::Csv),
+            Some("parquet") => Some(Format::Parquet),
+            _ => path.is_dir().then_some(Format::Folder),
+        }
+    }
+}
+
+/// The data set in a file, or in a folder of `.npy` files.
+///
+/// # Errors
+/// If it cannot be read or holds anything that cannot be trained on; the message names file, row
+/// and column, and the way out.
+pub fn load_file(path: &Path, options: &FileOptions) -> Result<Dataset, DataError> {
+    let malformed = |problem: String| DataError::Malformed { path: path.to_owned(), problem };
+    let format = Format::of(path).ok_or_else(|| {
+        let problem = if path.exists() { "its ending names no format of data" } else { "there is no such file" };
+        malformed(format!("{problem}; data is read from {} files and folders of .npy files", Format::ENDINGS))
+    })?;
+    if options.target.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
+        return Err(DataError::option("target", "names columns of .csv and .parquet files; other files hold `y`"));
+    }
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let found = match format {
+        Format::Csv => csv::read(std::fs::File::open(path).map_err(io)?, options),
+        Format::Parquet => parquet::read(std::fs::File::open(path).map_err(io)?, options),
+        Format::Npz => arrays::read(&mut npy::Npz::open(std::fs::File::open(path).map_err(io)?, path)?, options.task),
+        Format::Safetensors => {
+            arrays::read(&mut tensors::Tensors::open(std::fs::File::open(path).map_err(io)?, path)?, options.task)
+        }
+        Format::Folder => arrays::read(&mut npy::Folder::open(path)?, options.task),
+    };
+    let found = found.map_err(malformed)?;
+    let (train, test) = match found.test {
+        Some(test) => {
+            options.test.refuse_for_a_set_with_one()?;
+            (found.train, test)
+        }
+        None => draw_test(found.train, options.test).map_err(malformed)?,
+    };
+    part::check_that_it_varies(&train).map_err(malformed)?;
+    Ok(Dataset { class_names: found.class_names, ..Dataset::new(path.display().to_string(), train, test) })
+}

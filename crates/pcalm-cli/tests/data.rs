@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{folder, path, run};
+use common::{folder, path, pcalm, run, said};
 
 fn refused(arguments: &[&str], parts: &[&str]) {
     let said = run(arguments);
@@ -113,4 +113,19 @@ fn standardise_and_normalise_standardise_are_one() {
     }
     let network = |folder: &std::path::Path| std::fs::read(folder.join("network.safetensors")).unwrap();
     assert!(network(&a) == network(&b));
+}
+
+#[test]
+fn missing_files_name_every_way_to_them() {
+    if std::path::Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        eprintln!("skipped: the Debian package is installed");
+        return;
+    }
+    let place = folder();
+    let found =
+        said(pcalm().args(["data", "path", "fashion-mnist"]).env("XDG_CACHE_HOME", place.path()).output().unwrap());
+    assert_eq!(found.code, 2, "{}", found.out);
+    for part in ["/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist", "data fetch", "--data-dir"] {
+        assert!(found.err.contains(part), "{part}: {}", found.err);
+    }
 }

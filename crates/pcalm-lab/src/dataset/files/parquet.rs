@@ -26,6 +26,13 @@ enum Cell {
 
 /// The data set in a Parquet file.
 pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
+    // The parquet crate takes for granted that what a file says of its own layout is right, and panics
+    // where damage has made it wrong.
+    let found = std::panic::catch_unwind(|| decode(file, options));
+    found.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
+}
+
+fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
     let broken = |e: parquet::errors::ParquetError| format!("is not a whole Parquet file ({e})");
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let metadata = reader.metadata();

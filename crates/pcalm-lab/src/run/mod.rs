@@ -106,13 +106,22 @@ pub struct Job<'a> {
 /// If the experiment cannot be run, the checkpoint belongs to another run, or a file cannot be written. A
 /// divergence is an outcome, not an error.
 pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+    let begins = !job.folder.has(names::CHECKPOINT);
     let outcome = match job.experiment.dtype.as_str() {
         "f32" => Run::start(Cpu::new(), job, news).and_then(|run| run.train(news)),
         "f64" => Run::start(Reference::<f64>::new(), job, news).and_then(|run| run.train(news)),
         other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
     };
-    // Before the first step there is nothing to keep.
-    outcome.map_err(|e| if matches!(e, LabError::Core(Error::Interrupted)) { LabError::Interrupted } else { e })
+    match outcome {
+        // Before the first step there is nothing to keep, and the run can begin again.
+        Err(LabError::Core(Error::Interrupted)) => Err(LabError::Interrupted),
+        Err(error) if begins && !job.folder.has(names::CHECKPOINT) => {
+            // What cannot be run does not occupy a folder.
+            let _ = job.folder.remove(&names::OF_A_RUN);
+            Err(error)
+        }
+        other => other,
+    }
 }
 
 struct Run<'a, B: Backend> {

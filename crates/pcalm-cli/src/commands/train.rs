@@ -13,7 +13,7 @@ use pcalm_lab::{
     memory::Memory,
     outcome::{self, End, read_json},
     provenance::Provenance,
-    run::{COMMAND, Job, run as train},
+    run::{COMMAND, Job, check, run as train},
     tenancy::{Holding, Tenancy, occupied},
 };
 use std::{
@@ -75,6 +75,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     let experiment = from_flags_and_file(&flags, |id| is_explicit(matches, id), &text, &path)?;
     let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != End::Interrupted);
     if let Some(outcome) = ended {
+        check(&folder)?;
         let extends = experiment.epochs > known.epochs;
         if experiment == known {
             output::note(format_args!("{} is finished; nothing was run", dir.display()));
@@ -95,7 +96,9 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     let loaded = Loaded::new(&experiment)?;
     let tenancy = Tenancy::begin(dir)?;
     let contents = contents(&loaded, &experiment, &folder)?;
-    same_files(&folder, &experiment, &contents)?;
+    if !folder.has(names::CHECKPOINT) {
+        same_files(&folder, &experiment, &contents)?;
+    }
     go(args, &experiment, &loaded, &contents, &tenancy, &interrupt)
 }
 
@@ -109,7 +112,7 @@ fn contents(loaded: &Loaded, experiment: &Experiment, folder: &Folder) -> Result
     Ok(Contents { data: loaded.fingerprint.to_string(), init: recorded.contents.and_then(|c| c.init) })
 }
 
-/// That the files hold what they held when the run began, also where it has no checkpoint yet.
+/// That the files of a run without a checkpoint hold what they held when it began; a checkpoint knows for itself.
 fn same_files(folder: &Folder, experiment: &Experiment, contents: &Contents) -> Result<(), LabError> {
     let found = Holding::of(folder)?.and_then(|holding| holding.identity);
     let wanted = Holding::new(COMMAND, experiment, contents)?.identity;

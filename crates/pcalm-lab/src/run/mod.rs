@@ -10,7 +10,7 @@ mod saved;
 mod tables;
 
 pub use alarm::Sign;
-pub use saved::Progress;
+pub use saved::{Progress, check};
 
 use crate::{
     batches::{Gathered, order, steps_per_epoch},

@@ -125,9 +125,8 @@ fn other_samples_than_the_run_began_with_are_refused() {
     let place = folder();
     let [a, b] = two_sets(place.path());
     let out = place.path().join("x");
-    let with = |dir: &str, arguments: &[&str]| {
-        said(pcalm().args(arguments).env("PCALM_DATA_DIR", dir).output().unwrap())
-    };
+    let with =
+        |dir: &str, arguments: &[&str]| said(pcalm().args(arguments).env("PCALM_DATA_DIR", dir).output().unwrap());
     let to = out.to_str().unwrap();
     let begun = with(&a, &["train", "--dataset=mnist", "--width=4", "--depth=3", "--quiet", "--out", to]);
     assert_eq!(begun.code, 0, "{}", begun.err);
@@ -222,7 +221,8 @@ fn what_may_change_on_the_way_is_written_down_with_its_step_and_the_rest_is_refu
     let flags = ["--epochs=3", "--learning-rate=0.0005", "--checkpoint-every=4", "--metrics-every=3"];
     assert_eq!(resume(&out, &flags).code, 0);
     let changes = std::fs::read_to_string(out.join("changes.csv")).unwrap();
-    for row in ["20,epochs,2,3", "20,learning-rate,0.001,0.0005", "20,checkpoint-every,500,4", "20,metrics-every,50,3"] {
+    for row in ["20,epochs,2,3", "20,learning-rate,0.001,0.0005", "20,checkpoint-every,500,4", "20,metrics-every,50,3"]
+    {
         assert!(changes.contains(row), "{row}: {changes}");
     }
     let rates: Vec<String> = std::fs::read_to_string(out.join("metrics.csv"))
@@ -304,7 +304,8 @@ fn a_network_to_start_from_decides_its_options_and_contradictions_are_refused() 
         assert!(config.contains(line), "{line} in\n{config}");
     }
     // The run has all it needs, also when that file is gone; another one in its place is noticed.
-    std::fs::write(first.join("network.safetensors"), std::fs::read(second.join("network.safetensors")).unwrap()).unwrap();
+    std::fs::write(first.join("network.safetensors"), std::fs::read(second.join("network.safetensors")).unwrap())
+        .unwrap();
     assert_refused(&resume(&second, &["--epochs=2"]), &["another --init file"]);
     std::fs::remove_file(first.join("network.safetensors")).unwrap();
     let said = resume(&second, &["--epochs=2"]);

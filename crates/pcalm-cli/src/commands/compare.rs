@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
     compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
+    dataset::Task,
     experiment::{Experiment, Loaded, Plan, limits::WHOLE},
     folder::{Folder, names},
     outcome::{self, End},
@@ -35,10 +36,11 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     display.finish();
     let _careful = interrupt.careful();
     let table = rows(&contest.rules, &finished);
-    write(folder, &table, &finished)?;
+    let task = loaded.data.task();
+    write(folder, task, &table, &finished)?;
     output::report(&table, args.common.json, |out| {
-        show(out, &table, &finished)?;
-        gaps(out, &table)?;
+        show(out, task, &table, &finished)?;
+        gaps(out, task, &table)?;
         writeln!(out, "\nrun folder: {}", folder.path().display())
     })?;
     for run in finished.iter().filter(|f| f.summary.end == End::Diverged) {
@@ -88,8 +90,8 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
     folder.remove(&names::OF_A_COMPARISON)
 }
 
-fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
-    let regression = table.iter().all(|row| row.accuracy_mean.is_none());
+fn show(out: &mut dyn Write, task: Task, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
+    let regression = task == Task::Regression;
     let score =
         if regression { format!("{:>17} {:>20}", "test R²", "test loss") } else { format!("{:>17}", "test accuracy") };
     let names = ["alignment", "norm ratio", "s/step", "products/sample", "GFLOP"];
@@ -121,9 +123,8 @@ fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io
 }
 
 /// Each rule against BP on the same seeds.
-fn gaps(out: &mut dyn Write, table: &[Row]) -> io::Result<()> {
-    let (factor, unit) =
-        if table.iter().all(|row| row.accuracy_mean.is_none()) { (1.0, "of loss") } else { (100.0, "points") };
+fn gaps(out: &mut dyn Write, task: Task, table: &[Row]) -> io::Result<()> {
+    let (factor, unit) = if task == Task::Regression { (1.0, "of loss") } else { (100.0, "points") };
     let mut first = true;
     for row in table {
         let (Some(gap), Some(low), Some(high), Some(p)) = (row.gap, row.gap_low, row.gap_high, row.gap_p) else {

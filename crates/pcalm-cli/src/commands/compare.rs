@@ -7,10 +7,11 @@ use pcalm_lab::{
     LabError,
     compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
     dataset::Task,
-    experiment::{Experiment, Loaded, Plan, limits::WHOLE},
+    experiment::{Experiment, Loaded, limits::WHOLE},
     folder::{Folder, names},
     outcome::{self, End},
-    tenancy::{Holding, Tenancy, occupied, sign},
+    run::check_options,
+    tenancy::{Holding, Tenancy, occupied, sign, unsign},
 };
 use std::io::{self, Write};
 
@@ -21,7 +22,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let loaded = Loaded::new(&experiment)?;
     // All rules are checked before the first one trains.
     for rule in &contest.rules {
-        Plan::new(&Experiment { rule: rule.clone(), ..experiment.clone() }, &loaded.data)?;
+        check_options(&Experiment { rule: rule.clone(), ..experiment.clone() }, &loaded.data)?;
     }
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?.without(OWN);
@@ -32,7 +33,14 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     sign(folder, COMMAND, Some((&experiment, &contents)))?;
     let mut display = Display::new(args.common.quiet);
     let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
-    let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news)?;
+    let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news);
+    // Where not even the first run could begin, the folder is not occupied.
+    let runs: Vec<_> = contest.runs(&experiment).map(|(name, _)| Folder::existing(&folder.file(&name))).collect();
+    let finished = finished.inspect_err(|_| {
+        if runs.iter().all(|run| !run.has(names::PROVENANCE)) {
+            unsign(folder);
+        }
+    })?;
     display.finish();
     let _careful = interrupt.careful();
     let table = rows(&contest.rules, &finished);

@@ -5,15 +5,13 @@ use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{
-        Contents, Experiment, Loaded, Plan, changeable, from_flags_and_file, from_toml, may_change, option_names,
-    },
+    experiment::{Contents, Experiment, Loaded, changeable, from_flags_and_file, from_toml, may_change, option_names},
     folder::{Folder, names},
     interrupt::Interrupt,
     memory::Memory,
     outcome::{self, End, read_json},
     provenance::Provenance,
-    run::{COMMAND, Job, check, run as train},
+    run::{COMMAND, Job, check, check_options, run as train},
     tenancy::{Holding, Tenancy, occupied},
 };
 use std::{
@@ -34,7 +32,7 @@ fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let interrupt = signals::interrupt()?;
     let loaded = Loaded::new(&experiment)?;
     // What cannot be run is found out before a folder is made.
-    Plan::new(&experiment, &loaded.data)?;
+    check_options(&experiment, &loaded.data)?;
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?;
     let stem = format!("train-{}-seed{}", experiment.rule, experiment.seed);

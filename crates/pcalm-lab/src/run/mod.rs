@@ -124,6 +124,18 @@ pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
     }
 }
 
+/// Refuses an experiment that cannot be run, before anything is written.
+///
+/// # Errors
+/// If an option is out of range, does not fit the data, or asks for more memory than there is.
+pub fn check_options(experiment: &Experiment, data: &Dataset) -> Result<(), LabError> {
+    let plan = Plan::new(experiment, data)?;
+    match experiment.dtype.as_str() {
+        "f64" => memory::afford(&plan, experiment, &Reference::<f64>::new()),
+        _ => memory::afford(&plan, experiment, &Cpu::new()),
+    }
+}
+
 struct Run<'a, B: Backend> {
     job: &'a Job<'a>,
     plan: Plan,

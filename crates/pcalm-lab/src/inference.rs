@@ -54,18 +54,18 @@ pub struct Settings<'a> {
     pub inner_tolerance: f64,
 }
 
-/// What an inference came to; sums are means per sample.
+/// What an inference came to; loss, energy and products are means over the samples.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// The rule.
     pub rule: String,
     /// Samples in the batch.
     pub samples: usize,
-    /// Loss of the forward pass.
+    /// Loss ℓ at the end of inference.
     pub loss: f64,
-    /// Energy at the end.
+    /// Energy F = ℓ + ½ Σ ρ‖c‖² there.
     pub energy: f64,
-    /// ‖c‖ over the whole batch at the end.
+    /// ‖c‖ there, over all layers and samples: a norm, no mean.
     pub residual_norm: f64,
     /// Cosine of the weight gradient with BP's.
     pub alignment: Option<f64>,

@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(inputs(&["a", "split", "b"], 2), [0, 2]);
         assert_eq!(inputs(&["a", "b"], 1), [0]);
         let named = roles(&["a", "b"], Some(&["a"]), Wanted::Inputs(1));
-        assert_eq!((named.inputs, named.role(0)), (vec![1], Role::Ignored));
+        assert_eq!((named.role(0), named.inputs), (Role::Ignored, vec![1]));
     }
 
     #[test]

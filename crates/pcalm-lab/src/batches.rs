@@ -55,6 +55,11 @@ impl<R: Real> Gathered<R> {
         (&self.inputs[..self.inputs.len() / samples], &self.targets[..self.targets.len() / samples])
     }
 
+    /// Inputs and targets, row-major.
+    pub fn into_parts(self) -> (Vec<R>, Vec<R>) {
+        (self.inputs, self.targets)
+    }
+
     /// The same samples in another number type.
     pub fn cast<S: Real>(&self) -> Gathered<S> {
         let cast = |values: &[R]| values.iter().map(|v| S::of(v.wide())).collect();

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pcalm_lab::{
     LabError,
     dataset::{self, DATASETS, Description, Progress, Range, Task},
+    destination,
     experiment::load_data,
 };
 use serde::Serialize;
@@ -51,7 +52,7 @@ fn known(name: &str) -> Result<&'static str, Failure> {
 }
 
 fn info(source: &Source, json: bool) -> Result<Outcome, Failure> {
-    let found = load_data(&source.experiment())?.describe();
+    let found = load_data(&source.origin.experiment(&source.dataset))?.describe();
     output::report(&found, json, |out| show(out, &found))?;
     Ok(Outcome::Done)
 }
@@ -100,19 +101,8 @@ struct Exported {
 }
 
 fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcome, Failure> {
-    let refused =
-        |problem: &str| LabError::Option { name: "out".into(), problem: format!("{} {problem}", out.display()) };
-    let experiment = source.experiment();
-    if let Ok(target) = out.canonicalize() {
-        let idx = [&source.train_images, &source.train_labels, &source.test_images, &source.test_labels];
-        let inputs = idx.into_iter().flatten().map(PathBuf::as_path).chain([Path::new(&source.dataset)]);
-        if inputs.filter_map(|p| p.canonicalize().ok()).any(|input| target == input || target.starts_with(&input)) {
-            return Err(refused("is what the data set is read from; name another file").into());
-        }
-        if !force {
-            return Err(refused("is there already; name another file, or replace it with --force").into());
-        }
-    }
+    let experiment = source.origin.experiment(&source.dataset);
+    destination::check("out", out, source.origin.files(&source.dataset), force)?;
     let data = load_data(&experiment)?;
     dataset::export(&data, out)?;
     let bytes = std::fs::metadata(out).map_err(|source| LabError::Io { path: out.to_owned(), source })?.len();

@@ -2,9 +2,11 @@
 
 mod compare;
 mod data;
+mod evaluate;
 mod figure;
 mod infer;
 mod list;
+mod predict;
 mod report;
 mod sweep;
 mod theory;
@@ -18,6 +20,8 @@ use crate::{
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
     LabError,
+    choice::choose,
+    dataset::Part,
     experiment::{
         Experiment, fit_to_init, is_a_file,
         limits::{WORKERS, recordable, within},
@@ -37,6 +41,8 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Train(args) => on_threads(args.common.threads, || train::run(args, flags))?,
         Command::Compare(args) => on_threads(args.common.threads, || compare::run(args, flags))?,
         Command::Infer(args) => infer::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Theory(args) => theory::run(&args.question, flags)?,
         Command::Sweep(args) => sweep::run(args),
         Command::Figure(args) => on_threads(args.lab.power.threads, || figure::run(args))?,
@@ -96,6 +102,11 @@ fn read(path: &Path) -> Result<String, LabError> {
 /// Whether an option was given on the command line.
 fn is_explicit(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The part of a data set that `--split` names.
+fn part(name: &str) -> Result<Part, LabError> {
+    choose("split", name, Part::ALL.iter().map(|p| p.name()), Part::from_name)
 }
 
 /// A number for people, or a dash.

@@ -52,6 +52,13 @@ impl Split {
         Ok(())
     }
 
+    /// These samples and then those of another part of the same set.
+    pub fn followed_by(mut self, other: Split) -> Split {
+        self.inputs.extend(other.inputs);
+        self.targets.extend(other.targets);
+        self
+    }
+
     /// Keeps the first `n` samples.
     pub(super) fn truncate(&mut self, n: usize) {
         self.inputs.truncate(n * self.dim);

@@ -112,6 +112,17 @@ impl Targets {
         (variation > 0.0).then_some(variation)
     }
 
+    /// The same for each output by itself: Σ over samples of (y − mean)²; empty for classes.
+    pub fn variations(&self) -> Vec<f64> {
+        let Targets::Real { values, dim } = self else { return Vec::new() };
+        let mean = column_means(values, *dim);
+        let mut sums = vec![0.0; *dim];
+        for row in values.chunks_exact(*dim) {
+            sums.iter_mut().zip(row).zip(&mean).for_each(|((sum, &y), m)| *sum += (f64::from(y) - m).powi(2));
+        }
+        sums
+    }
+
     /// The first sample that is no distribution over the outputs: its numbers are not all 0 or
     /// more, or do not sum to 1 within `tolerance`.
     pub fn first_that_is_no_distribution(&self, tolerance: f64) -> Option<usize> {
@@ -120,6 +131,16 @@ impl Targets {
             let sum: f64 = row.iter().map(|&y| f64::from(y)).sum();
             row.iter().any(|&y| y < 0.0) || (sum - 1.0).abs() > tolerance
         })
+    }
+
+    /// Adds those of another part of the same set.
+    pub(super) fn extend(&mut self, other: Targets) {
+        match (self, other) {
+            (Targets::Classes { labels, .. }, Targets::Classes { labels: more, .. }) => labels.extend(more),
+            (Targets::Real { values, .. }, Targets::Real { values: more, .. }) => values.extend(more),
+            // The parts of a set are of one kind.
+            _ => {}
+        }
     }
 
     /// None, of the same kind.

@@ -50,16 +50,32 @@ pub(super) fn draw_test(mut all: Split, part: TestPart) -> Result<(Split, Split)
     if samples < 2 {
         return Err(format!("has {samples} sample; at least 2 are needed, one of them to test with"));
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(part.seed);
+    shuffle(samples, part.seed, |i, j| all.swap(i, j));
+    let test = all.split_off(samples - tests(samples, part.fraction));
+    Ok((all, test))
+}
+
+/// Which of so many samples, at least 2, [`draw_test`] takes for the test set.
+pub(super) fn drawn(samples: usize, part: TestPart) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..samples).collect();
+    shuffle(samples, part.seed, |i, j| order.swap(i, j));
+    let mut marks = vec![false; samples];
+    order[samples - tests(samples, part.fraction)..].iter().for_each(|&at| marks[at] = true);
+    marks
+}
+
+fn tests(samples: usize, fraction: f64) -> usize {
+    ((samples as f64 * fraction).round() as usize).clamp(1, samples - 1)
+}
+
+fn shuffle(samples: usize, seed: u64, mut swap: impl FnMut(usize, usize)) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(STREAM);
     for i in (1..samples).rev() {
         // Raw words alone, so that no library update can change the order; biased by less than 2⁻³².
         let j = (u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64;
-        all.swap(i, j as usize);
+        swap(i, j as usize);
     }
-    let tests = ((samples as f64 * part.fraction).round() as usize).clamp(1, samples - 1);
-    let test = all.split_off(samples - tests);
-    Ok((all, test))
 }
 
 /// Takes the samples that are marked out of `all`; both parts keep their order.

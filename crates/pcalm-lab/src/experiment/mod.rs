@@ -4,7 +4,7 @@ mod budget;
 mod config;
 mod identity;
 pub mod limits;
-mod normalise;
+pub(crate) mod normalise;
 pub mod plan;
 mod samples;
 mod start;
@@ -13,6 +13,7 @@ pub use budget::Budget;
 pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
 pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
+pub(crate) use samples::file_options;
 pub use samples::{Loaded, Samples, load_data};
 pub use start::{fit_to_init, shape};
 
@@ -215,6 +216,13 @@ pub struct Experiment {
     /// Training samples on which alignment to BP is measured each epoch.
     #[arg(long, default_value_t = 256, value_name = "N", help_heading = "Records")]
     pub probe_samples: usize,
+}
+
+impl Experiment {
+    /// Samples evaluated together: no more than a run needs states for anyway.
+    pub fn samples_at_once(&self) -> usize {
+        self.batch.max(self.probe_samples)
+    }
 }
 
 /// A command line with nothing but an experiment on it.

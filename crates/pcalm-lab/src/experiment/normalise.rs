@@ -12,6 +12,19 @@ const STANDARD: &str = "standardise";
 
 /// Shifts and scales the inputs as the experiment says.
 pub(super) fn normalise(e: &Experiment, data: &mut Dataset) -> Result<(), LabError> {
+    let standard = |by| Ok(Some(Normalisation::standard(&data.train, by)));
+    match wanted(e, data.dim(), standard)? {
+        Some(normalisation) => Ok(data.normalise(normalisation)?),
+        None => Ok(()),
+    }
+}
+
+/// How the experiment wants inputs of `dim` features shifted and scaled; `standard` measures the moments.
+pub(crate) fn wanted(
+    e: &Experiment,
+    dim: usize,
+    standard: impl FnOnce(By) -> Result<Option<Normalisation>, LabError>,
+) -> Result<Option<Normalisation>, LabError> {
     let by = choose("normalise-by", &e.normalise_by, ["set", "feature"], |name| match name {
         "set" => Some(By::Set),
         "feature" => Some(By::Feature),
@@ -22,15 +35,17 @@ pub(super) fn normalise(e: &Experiment, data: &mut Dataset) -> Result<(), LabErr
         return Err(LabError::option("normalise", problem));
     }
     let chosen = if e.standardise { STANDARD } else { &e.normalise };
-    let normalisation = match chosen {
-        NONE if by == By::Feature => {
-            return Err(LabError::option("normalise-by", "has no effect without --normalise"));
-        }
-        NONE => return Ok(()),
-        STANDARD => Normalisation::standard(&data.train, by),
-        numbers => given(numbers, by, data.dim())?,
-    };
-    Ok(data.normalise(normalisation)?)
+    match chosen {
+        NONE if by == By::Feature => Err(LabError::option("normalise-by", "has no effect without --normalise")),
+        NONE => Ok(None),
+        STANDARD => standard(by),
+        numbers => given(numbers, by, dim).map(Some),
+    }
+}
+
+/// Whether the experiment says anything about it.
+pub(crate) fn is_asked_for(e: &Experiment) -> bool {
+    e.standardise || e.normalise != NONE
 }
 
 /// All means, followed by all standard deviations.

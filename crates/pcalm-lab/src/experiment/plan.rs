@@ -1,7 +1,7 @@
 //! An experiment with every choice resolved to a value of the library.
 
 use super::{Budget, Experiment, start::shape};
-use crate::{choice::choose, dataset::Dataset, error::LabError};
+use crate::{choice::choose, dataset::Dataset, error::LabError, model::check_fit};
 use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::{Backend, Reference},
@@ -160,15 +160,7 @@ impl Plan {
             return Ok(NetworkFile { network, loss: self.loss });
         };
         let file = NetworkFile::<R>::load(path)?;
-        let found = (file.network.inputs(), file.network.outputs());
-        let wanted = (data.dim(), data.outputs());
-        if found != wanted {
-            let problem = format!(
-                "the network maps {} inputs to {} outputs, but the data set has {} inputs and {} outputs",
-                found.0, found.1, wanted.0, wanted.1
-            );
-            return Err(LabError::run(path, problem));
-        }
+        check_fit(&file.network, data, path)?;
         if shape(&file.network) != self.architecture || file.loss != self.loss {
             let problem = "the options describe another network than this file; `fit_to_init` makes them agree";
             return Err(LabError::run(path, problem));

@@ -150,7 +150,8 @@ fn refuse_idx_options(e: &Experiment) -> Result<(), LabError> {
     }
 }
 
-fn file_options(e: &Experiment) -> Result<FileOptions, LabError> {
+/// How the experiment's file is to be read.
+pub(crate) fn file_options(e: &Experiment) -> Result<FileOptions, LabError> {
     let task = choose("task", &e.task, TaskChoice::ALL.iter().map(|t| t.name()), |name| {
         TaskChoice::ALL.into_iter().find(|t| t.name() == name)
     })?;

@@ -82,7 +82,8 @@ fn draw(
                 let ink = if share > 0.55 { BLACK } else { WHITE };
                 write(&format!("{value:.digits$}"), (left + CELL.0 / 2, top + CELL.1 / 2), font(13).color(&ink))?;
             }
-            write(&sides.y.1[r], (corner.0 - 16, top + CELL.1 / 2), font(13))?;
+            let right = font(13).pos(Pos::new(HPos::Right, VPos::Center));
+            write(&sides.y.1[r], (corner.0 - 5, top + CELL.1 / 2), right)?;
         }
         for (c, name) in sides.x.1.iter().enumerate() {
             let left = corner.0 + c as i32 * CELL.0;

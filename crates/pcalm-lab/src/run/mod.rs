@@ -19,7 +19,7 @@ use crate::{
     experiment::{Contents, Experiment, Identity, Plan, plan},
     folder::{Folder, names},
     interrupt::Interrupt,
-    memory,
+    memory, model,
     outcome::{Cost, End, Outcome, Summary},
     record::{EpochRow, LayerRow, MetricRow, Tally, accuracy, finite, json},
     watch::{StabilityRow, Watch},
@@ -30,7 +30,6 @@ use pcalm::{
     error::StabilityBound,
     loss::Loss,
     minibatch::{Minibatch, Report, Score},
-    network::file::tensors,
     real::Real,
     train::{Probe, Trainer},
 };
@@ -336,10 +335,8 @@ impl<B: Backend + Copy> Run<'_, B> {
 
     fn evaluate(&mut self) -> Result<Score, LabError> {
         let (experiment, data) = (self.job.experiment, self.job.data);
-        // No more samples at a time than the run needs states for anyway.
-        let at_once = experiment.batch.max(experiment.probe_samples);
         let mut sum = Score::default();
-        for batch in crate::batches::chunks(&data.test, at_once) {
+        for batch in crate::batches::chunks(&data.test, experiment.samples_at_once()) {
             if self.job.interrupt.is_raised() {
                 return Err(Error::Interrupted.into());
             }
@@ -385,7 +382,7 @@ impl<B: Backend + Copy> Run<'_, B> {
     fn finish(mut self, end: End, message: Option<String>) -> Result<Outcome, LabError> {
         let folder = self.job.folder;
         self.tables.flush()?;
-        let file = tensors(self.trainer.network(), self.loss);
+        let file = model::tensors(self.trainer.network(), self.loss, self.job.data);
         folder.write_with(names::NETWORK, |out| file.write_to(out))?;
         self.write_cost()?;
         let summary = self.summary(end, message);

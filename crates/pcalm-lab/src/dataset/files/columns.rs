@@ -2,7 +2,8 @@
 //!
 //! Target columns are those of `--target`; else the one called `y`; else those called `y1`, `y2`, …
 //! or `y_1`, `y_2`, …; else the last. A text column called `split`, of `train` and `test`, says
-//! which rows are for testing. All other columns are inputs, in the order they stand in.
+//! which rows are for testing. All other columns are inputs, in the order they stand in. Where inputs
+//! alone are wanted, a table with no more columns than there are to be inputs has no targets.
 
 use super::{
     TaskChoice,
@@ -33,18 +34,31 @@ pub(super) enum Role {
     Target(usize),
     /// Says whether the row is for testing.
     Split,
+    /// Not looked at.
+    Ignored,
+}
+
+/// What is read of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Inputs and targets.
+    Samples,
+    /// Inputs alone, this many if the table has no targets.
+    Inputs(usize),
 }
 
 impl Roles {
     /// The roles of columns with these names; `marks` says whether the column called `split` marks
     /// rows.
-    pub fn of(names: &[String], given: Option<&[String]>, marks: bool) -> Result<Roles, String> {
+    pub fn of(names: &[String], given: Option<&[String]>, marks: bool, wanted: Wanted) -> Result<Roles, String> {
         if let Some(at) = (0..names.len()).find(|&i| names[..i].contains(&names[i])) {
             return Err(format!("has two columns called `{}`; rename one", names[at]));
         }
         let place = |name: &str| names.iter().position(|n| n == name);
         let split = if marks { place(SPLIT) } else { None };
+        let columns = names.len() - usize::from(split.is_some());
         let targets = match given {
+            None if wanted == Wanted::Inputs(columns) => Vec::new(),
             Some(given) => given
                 .iter()
                 .map(|name| {
@@ -65,6 +79,7 @@ impl Roles {
                 listed(names)
             ));
         }
+        let targets = if wanted == Wanted::Samples { targets } else { Vec::new() };
         Ok(Roles { inputs, targets, split })
     }
 
@@ -74,7 +89,8 @@ impl Roles {
         match (place(&self.inputs), place(&self.targets)) {
             (Some(input), _) => Role::Input(input),
             (None, Some(target)) => Role::Target(target),
-            (None, None) => Role::Split,
+            (None, None) if self.split == Some(at) => Role::Split,
+            (None, None) => Role::Ignored,
         }
     }
 }
@@ -120,11 +136,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// The rows, if there are any.
+    pub fn some(self) -> Result<Self, String> {
+        if self.inputs.is_empty() { Err("has a header but no rows".into()) } else { Ok(self) }
+    }
+
     /// The data set in the rows.
     pub fn found(self, roles: &Roles, names: &[String], task: TaskChoice) -> Result<Found, String> {
-        if self.inputs.is_empty() {
-            return Err("has a header but no rows".into());
-        }
         let width = roles.targets.len();
         let name = roles.targets.first().map_or("", |&at| names[at].as_str());
         let (targets, class_names) = targets(self.targets, width, &format!("column `{name}`"), task)?;
@@ -141,10 +159,24 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn places(names: &[&str], given: Option<&[&str]>) -> (Vec<usize>, Vec<usize>) {
+    fn roles(names: &[&str], given: Option<&[&str]>, wanted: Wanted) -> Roles {
         let own = |list: &[&str]| -> Vec<String> { list.iter().map(|s| (*s).to_owned()).collect() };
-        let roles = Roles::of(&own(names), given.map(own).as_deref(), true).unwrap();
+        Roles::of(&own(names), given.map(own).as_deref(), true, wanted).unwrap()
+    }
+
+    fn places(names: &[&str], given: Option<&[&str]>) -> (Vec<usize>, Vec<usize>) {
+        let roles = roles(names, given, Wanted::Samples);
         (roles.inputs, roles.targets)
+    }
+
+    #[test]
+    fn where_inputs_are_wanted_a_table_of_as_many_columns_has_no_targets() {
+        let inputs = |names: &[&str], count| roles(names, None, Wanted::Inputs(count)).inputs;
+        assert_eq!(inputs(&["a", "b"], 2), [0, 1]);
+        assert_eq!(inputs(&["a", "split", "b"], 2), [0, 2]);
+        assert_eq!(inputs(&["a", "b"], 1), [0]);
+        let named = roles(&["a", "b"], Some(&["a"]), Wanted::Inputs(1));
+        assert_eq!((named.role(0), named.inputs), (Role::Ignored, vec![1]));
     }
 
     #[test]

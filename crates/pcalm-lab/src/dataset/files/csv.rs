@@ -2,7 +2,7 @@
 
 use super::{
     FileOptions, TaskChoice,
-    columns::{Role, Roles, Rows, SPLIT, is_test},
+    columns::{Role, Roles, Rows, SPLIT, Wanted, is_test},
     part::{Column, Found},
 };
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
@@ -10,6 +10,12 @@ use std::{fs::File, io::BufReader};
 
 /// The data set in a CSV file.
 pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
+    let (rows, roles, names) = rows(file, options, Wanted::Samples)?;
+    rows.found(&roles, &names, options.task)
+}
+
+/// What is wanted of every row, with the places of the columns and their names.
+pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(BufReader::new(file));
     let names: Vec<String> = reader.headers().map_err(|e| problem(&e))?.iter().map(str::to_owned).collect();
     if names.is_empty() {
@@ -24,9 +30,9 @@ pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
     let mut record = StringRecord::new();
     let mut more = reader.read_record(&mut record).map_err(|e| problem(&e))?;
     let marks = names.iter().zip(&record).any(|(name, field)| name == SPLIT && is_test(field, 0).is_ok());
-    let roles = Roles::of(&names, options.target.as_deref(), marks)?;
+    let roles = Roles::of(&names, options.target.as_deref(), marks, wanted)?;
     let columns: Vec<Role> = (0..names.len()).map(|at| roles.role(at)).collect();
-    let several = roles.targets.len() > 1;
+    let several = roles.targets.len() != 1;
 
     let mut inputs = Vec::new();
     let (mut texts, mut reals) = (Vec::new(), Vec::new());
@@ -37,13 +43,14 @@ pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
         let start = reals.len();
         reals.resize(if several { start + roles.targets.len() } else { start }, 0.0);
         for ((field, name), role) in record.iter().zip(&names).zip(&columns) {
-            if field.is_empty() {
+            if field.is_empty() && *role != Role::Ignored {
                 return Err(format!("row {}, column `{name}` is empty; fill it in or leave the row out", row + 1));
             }
             match role {
                 Role::Input(_) => inputs.push(truth(field).map_or_else(|| number(field, row, name), Ok)?),
                 Role::Target(_) if !several => texts.push(field.to_owned()),
                 Role::Target(at) => reals[start + at] = number(field, row, name)?,
+                Role::Ignored => {}
                 Role::Split => tests.iter_mut().try_for_each(|t| is_test(field, row).map(|test| t.push(test)))?,
             }
         }
@@ -56,7 +63,7 @@ pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
         let name = roles.targets.first().map_or("", |&at| names[at].as_str());
         column(texts, name, options.task)?
     };
-    Rows { inputs, targets, tests }.found(&roles, &names, options.task)
+    Ok((Rows { inputs, targets, tests }.some()?, roles, names))
 }
 
 /// Whole numbers where all are written as such, else numbers where all are, else text.

@@ -25,10 +25,12 @@ mod tensors;
 
 use super::{
     DataError,
+    inputs::Inputs,
     split::Dataset,
     test_part::{TestPart, draw_test},
 };
-use std::path::Path;
+use columns::Wanted;
+use std::{fs::File, path::Path};
 
 /// The most classes that whole numbers are taken for.
 pub const MOST_CLASSES: usize = 65_536;
@@ -109,22 +111,10 @@ impl Format {
 /// and column, and the way out.
 pub fn load_file(path: &Path, options: &FileOptions) -> Result<Dataset, DataError> {
     let malformed = |problem: String| DataError::Malformed { path: path.to_owned(), problem };
-    let format = Format::of(path).ok_or_else(|| {
-        let problem = if path.exists() { "its ending names no format of data" } else { "there is no such file" };
-        malformed(format!("{problem}; data is read from {} files and folders of .npy files", Format::ENDINGS))
-    })?;
-    if options.target.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
-        return Err(DataError::option("target", "names columns of .csv and .parquet files; other files hold `y`"));
-    }
-    let io = |source| DataError::Io { path: path.to_owned(), source };
-    let found = match format {
-        Format::Csv => csv::read(std::fs::File::open(path).map_err(io)?, options),
-        Format::Parquet => parquet::read(std::fs::File::open(path).map_err(io)?, options),
-        Format::Npz => arrays::read(&mut npy::Npz::open(std::fs::File::open(path).map_err(io)?, path)?, options.task),
-        Format::Safetensors => {
-            arrays::read(&mut tensors::Tensors::open(std::fs::File::open(path).map_err(io)?, path)?, options.task)
-        }
-        Format::Folder => arrays::read(&mut npy::Folder::open(path)?, options.task),
+    let found = match open(path, options)? {
+        Opened::Csv(file) => csv::read(file, options),
+        Opened::Parquet(file) => parquet::read(file, options),
+        Opened::Arrays(mut file) => arrays::read(&mut *file, options.task),
     };
     let found = found.map_err(malformed)?;
     let (train, test) = match found.test {
@@ -136,4 +126,49 @@ pub fn load_file(path: &Path, options: &FileOptions) -> Result<Dataset, DataErro
     };
     part::check_that_it_varies(&train).map_err(malformed)?;
     Ok(Dataset { class_names: found.class_names, ..Dataset::new(path.display().to_string(), train, test) })
+}
+
+/// The inputs in a file, in file order, whether it has targets or not: a table of `dim` columns has none.
+/// Which columns of a longer one are targets is found as for [`load_file`], and they are not looked at.
+///
+/// # Errors
+/// If it cannot be read or holds inputs that are no finite numbers.
+pub fn load_inputs(path: &Path, options: &FileOptions, dim: usize) -> Result<Inputs, DataError> {
+    let table = |(rows, roles, _): (columns::Rows, columns::Roles, Vec<String>)| Inputs {
+        values: rows.inputs,
+        dim: roles.inputs.len(),
+        tests: rows.tests,
+    };
+    let inputs = match open(path, options)? {
+        Opened::Csv(file) => csv::rows(file, options, Wanted::Inputs(dim)).map(table),
+        Opened::Parquet(file) => parquet::rows(file, options, Wanted::Inputs(dim)).map(table),
+        Opened::Arrays(mut file) => arrays::inputs(&mut *file),
+    };
+    inputs.map_err(|problem| DataError::Malformed { path: path.to_owned(), problem })
+}
+
+/// A file of data, ready to be read.
+enum Opened {
+    Csv(File),
+    Parquet(File),
+    Arrays(Box<dyn arrays::Arrays>),
+}
+
+fn open(path: &Path, options: &FileOptions) -> Result<Opened, DataError> {
+    let format = Format::of(path).ok_or_else(|| {
+        let problem = if path.exists() { "its ending names no format of data" } else { "there is no such file" };
+        let problem = format!("{problem}; data is read from {} files and folders of .npy files", Format::ENDINGS);
+        DataError::Malformed { path: path.to_owned(), problem }
+    })?;
+    if options.target.is_some() && !matches!(format, Format::Csv | Format::Parquet) {
+        return Err(DataError::option("target", "names columns of .csv and .parquet files; other files hold `y`"));
+    }
+    let file = || File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source });
+    Ok(match format {
+        Format::Csv => Opened::Csv(file()?),
+        Format::Parquet => Opened::Parquet(file()?),
+        Format::Npz => Opened::Arrays(Box::new(npy::Npz::open(file()?, path)?)),
+        Format::Safetensors => Opened::Arrays(Box::new(tensors::Tensors::open(file()?, path)?)),
+        Format::Folder => Opened::Arrays(Box::new(npy::Folder::open(path)?)),
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     FileOptions,
-    columns::{Role, Roles, Rows, SPLIT, is_test},
+    columns::{Role, Roles, Rows, SPLIT, Wanted, is_test},
     part::{Column, Found, real},
 };
 use parquet::{
@@ -26,13 +26,19 @@ enum Cell {
 
 /// The data set in a Parquet file.
 pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
+    let (rows, roles, names) = rows(file, options, Wanted::Samples)?;
+    rows.found(&roles, &names, options.task)
+}
+
+/// What is wanted of every row, with the places of the columns and their names.
+pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
     // The parquet crate takes for granted that what a file says of its own layout is right, and panics
     // where damage has made it wrong.
-    let found = std::panic::catch_unwind(|| decode(file, options));
+    let found = std::panic::catch_unwind(|| decode(file, options, wanted));
     found.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
 }
 
-fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
+fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
     let broken = |e: parquet::errors::ParquetError| format!("is not a whole Parquet file ({e})");
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let metadata = reader.metadata();
@@ -44,7 +50,7 @@ fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
     }
     let text = |at: usize| columns[at].physical_type() == Physical::BYTE_ARRAY;
     let marks = (0..names.len()).any(|at| names[at] == SPLIT && text(at));
-    let roles = Roles::of(&names, options.target.as_deref(), marks)?;
+    let roles = Roles::of(&names, options.target.as_deref(), marks, wanted)?;
     let rows: usize = metadata.row_groups().iter().map(|g| g.num_rows().max(0) as usize).sum();
 
     let (dim, width) = (roles.inputs.len(), roles.targets.len());
@@ -60,8 +66,11 @@ fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
         let group = reader.get_row_group(group).map_err(broken)?;
         let here = group.metadata().num_rows().max(0) as usize;
         for (at, name) in names.iter().enumerate() {
-            readable(group.metadata().column(at).compression()).map_err(|what| format!("column `{name}` {what}"))?;
             let role = roles.role(at);
+            if role == Role::Ignored {
+                continue;
+            }
+            readable(group.metadata().column(at).compression()).map_err(|what| format!("column `{name}` {what}"))?;
             let mut take = |row: usize, cell: Cell| -> Result<(), String> {
                 let place = |what: String| format!("row {}, column `{name}` {what}", row + 1);
                 match (role, cell) {
@@ -82,7 +91,7 @@ fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
                         )));
                     }
                     // A column of text has no numbers.
-                    (Role::Split, _) => {}
+                    (Role::Split | Role::Ignored, _) => {}
                 }
                 Ok(())
             };
@@ -104,7 +113,7 @@ fn decode(file: File, options: &FileOptions) -> Result<Found, String> {
     } else {
         Column::Real(reals)
     };
-    Rows { inputs, targets, tests }.found(&roles, &names, options.task)
+    Ok((Rows { inputs, targets, tests }.some()?, roles, names))
 }
 
 /// Whether the column is of plain numbers or text.

@@ -1,5 +1,11 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
+mod data;
+mod trained;
+
+pub use data::{Origin, Shift, Source};
+pub use trained::{EvaluateArgs, InferArgs, PredictArgs};
+
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use pcalm_lab::{experiment::Experiment, figure::Scale, sweep::Shard};
 use std::path::PathBuf;
@@ -62,6 +68,12 @@ pub enum Command {
     /// Run one inference on one batch and write out everything.
     #[command(args_override_self = true)]
     Infer(InferArgs),
+    /// Write what a trained network says of every input of a data set.
+    #[command(args_override_self = true)]
+    Predict(PredictArgs),
+    /// Measure how good a trained network is on a data set: loss, accuracy and confusion, or R².
+    #[command(args_override_self = true)]
+    Evaluate(EvaluateArgs),
     /// Compute what the theory says of a network's inference, beside a simulation of it.
     Theory(TheoryArgs),
     /// Run a grid of experiments, several at once; stop it and go on at any time.
@@ -134,56 +146,6 @@ pub struct CompareArgs {
     pub force: bool,
     #[command(flatten)]
     pub experiment: Experiment,
-}
-
-#[derive(Args)]
-pub struct InferArgs {
-    /// Network file: tensors w.1 … w.L and metadata (see the README).
-    #[arg(long, value_name = "FILE")]
-    pub network: PathBuf,
-    /// Batch file: tensors x [B, D] and y [B, O].
-    #[arg(long, value_name = "FILE")]
-    pub batch: PathBuf,
-    /// File to write activities, duals, credit, output and gradients to.
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Learning rule: `pcalm list rules`.
-    #[arg(long, default_value = "pc-alm")]
-    pub rule: String,
-    /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
-    #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true)]
-    pub budget: String,
-    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian on this batch.
-    #[arg(long, default_value = "auto", allow_hyphen_values = true)]
-    pub eta: String,
-    /// Dual step size α of PC-ALM.
-    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
-    pub alpha: f64,
-    /// Penalty ρ: one number, or one per hidden layer separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "R,…", allow_hyphen_values = true)]
-    pub rho: Vec<f64>,
-    /// Activity steps K per cycle of PC-ALM.
-    #[arg(long, default_value_t = 1, value_name = "K")]
-    pub inner_steps: usize,
-    /// Momentum β of pc-nesterov's activity steps: a number, or `auto` for (√κ − 1)/(√κ + 1), κ being the
-    /// condition of the activity Hessian at the first sample.
-    #[arg(long, default_value = "auto", value_name = "BETA", allow_hyphen_values = true)]
-    pub nesterov: String,
-    /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
-    #[arg(long, default_value = "pre-dual")]
-    pub credit: String,
-    /// Stop once no activity gradient (and, with duals, no residual) is larger than this.
-    #[arg(long, value_name = "TOL", allow_hyphen_values = true)]
-    pub tolerance: Option<f64>,
-    /// Activity gradient to which the method of multipliers solves each cycle.
-    #[arg(long, default_value_t = 1e-6, value_name = "TOL", allow_hyphen_values = true)]
-    pub inner_tolerance: f64,
-    /// Number type: `f32` or `f64`.
-    #[arg(long, default_value = "f64")]
-    pub dtype: String,
-    /// Print the result as JSON on stdout.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args)]
@@ -457,60 +419,6 @@ pub enum DataAction {
         #[arg(long)]
         json: bool,
     },
-}
-
-/// A data set, chosen as a run chooses it.
-#[derive(Args)]
-pub struct Source {
-    /// Name (`pcalm list datasets`), file (.npz, .safetensors, .csv, .parquet), folder of .npy files, or `idx`.
-    pub dataset: String,
-    /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// IDX file of training images (with `idx`).
-    #[arg(long, value_name = "FILE")]
-    pub train_images: Option<PathBuf>,
-    /// IDX file of training labels.
-    #[arg(long, value_name = "FILE")]
-    pub train_labels: Option<PathBuf>,
-    /// IDX file of test images.
-    #[arg(long, value_name = "FILE")]
-    pub test_images: Option<PathBuf>,
-    /// IDX file of test labels.
-    #[arg(long, value_name = "FILE")]
-    pub test_labels: Option<PathBuf>,
-    /// Target columns of a .csv or .parquet file [default: `y`, or `y1`, `y2`, …, or the last column].
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
-    pub target: Option<Vec<String>>,
-    /// What the targets of a file are: `classification`, `regression`, or `auto`.
-    #[arg(long, value_name = "TASK")]
-    pub task: Option<String>,
-    /// Share of a file's samples to test with, if it has no test set of its own.
-    #[arg(long, value_name = "F", allow_hyphen_values = true)]
-    pub test_fraction: Option<f64>,
-    /// Seed of the draw of these samples.
-    #[arg(long, value_name = "SEED")]
-    pub split_seed: Option<u64>,
-}
-
-impl Source {
-    /// The experiment on this data set, everything else being as it is by default.
-    pub fn experiment(&self) -> Experiment {
-        let default = Experiment::default();
-        Experiment {
-            dataset: self.dataset.clone(),
-            data_dir: self.data_dir.clone(),
-            train_images: self.train_images.clone(),
-            train_labels: self.train_labels.clone(),
-            test_images: self.test_images.clone(),
-            test_labels: self.test_labels.clone(),
-            target: self.target.clone(),
-            task: self.task.clone().unwrap_or_else(|| default.task.clone()),
-            test_fraction: self.test_fraction.unwrap_or(default.test_fraction),
-            split_seed: self.split_seed.unwrap_or(default.split_seed),
-            ..default
-        }
-    }
 }
 
 #[cfg(test)]

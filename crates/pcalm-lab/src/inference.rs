@@ -1,0 +1,267 @@
+//! One batch, one inference, everything of it.
+
+use crate::{
+    LabError,
+    batches::Gathered,
+    choice::choose,
+    dataset::Dataset,
+    experiment::{Budget, plan::momentum},
+    model::Model,
+    record::finite,
+};
+use pcalm::{
+    backend::Backend,
+    error::StabilityBound,
+    gradient::{Alignment, Gradient},
+    lagrangian::penalties,
+    minibatch::{Batch, Minibatch},
+    network::Network,
+    real::Real,
+    rule::{self, Credit, RuleSettings, rules},
+    tensor_file::TensorFile,
+    theory::{Accuracy, Ends, Linearisation, Operator, largest_eigenvalue, nesterov_momentum},
+    train::probe,
+};
+use serde::Serialize;
+use std::path::Path;
+
+/// Where the step size is λ_max's inverse, and where σ_max² only backs a warning.
+const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-6, limit: 2000 };
+const FOR_WARNING: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
+
+/// How to infer, as users write it.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// The rule's name.
+    pub rule: &'a str,
+    /// Cycles: a number or a multiple of the depth.
+    pub budget: &'a str,
+    /// Step size: a number or `auto`.
+    pub eta: &'a str,
+    /// Dual step size.
+    pub alpha: f64,
+    /// Penalties: one, or one per hidden layer.
+    pub rho: &'a [f64],
+    /// Activity steps per cycle.
+    pub inner_steps: usize,
+    /// Momentum: a number or `auto`.
+    pub nesterov: &'a str,
+    /// When credit is read.
+    pub credit: &'a str,
+    /// Ends inference early.
+    pub tolerance: Option<f64>,
+    /// How far the method of multipliers solves.
+    pub inner_tolerance: f64,
+}
+
+/// What an inference came to; loss, energy and products are means over the samples.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The rule.
+    pub rule: String,
+    /// Samples in the batch.
+    pub samples: usize,
+    /// Loss ℓ at the end of inference.
+    pub loss: f64,
+    /// Energy F = ℓ + ½ Σ ρ‖c‖² there.
+    pub energy: f64,
+    /// ‖c‖ there, over all layers and samples: a norm, no mean.
+    pub residual_norm: f64,
+    /// Cosine of the weight gradient with BP's.
+    pub alignment: Option<f64>,
+    /// Its norm over that of BP's.
+    pub norm_ratio: Option<f64>,
+    /// The cosine per weight matrix.
+    pub layer_alignment: Vec<Option<f64>>,
+    /// The ratio per weight matrix.
+    pub layer_norm_ratio: Vec<Option<f64>>,
+    /// Step size, if the rule has one.
+    pub eta: Option<f64>,
+    /// Cycles done.
+    pub steps: usize,
+    /// Why it ended.
+    pub stop: String,
+    /// Matrix products per sample.
+    pub products_per_sample: f64,
+}
+
+/// An inference that has been done.
+#[derive(Debug)]
+pub struct Inference<B: Backend> {
+    /// What it came to.
+    pub summary: Summary,
+    minibatch: Minibatch<B>,
+    gradient: Gradient<B::Real>,
+    network: Network<B::Real>,
+}
+
+/// Inputs and targets of a batch.
+#[derive(Clone, Debug)]
+pub struct Samples<R> {
+    inputs: Vec<R>,
+    targets: Vec<R>,
+    count: usize,
+}
+
+impl<R: Real> Samples<R> {
+    /// Those of a batch file, with tensors `x` and `y`.
+    ///
+    /// # Errors
+    /// If it cannot be read or the two do not fit.
+    pub fn load(path: &Path) -> Result<Self, LabError> {
+        let file = TensorFile::<R>::load(path)?;
+        let matrix = |name: &str| file.matrix(name).map_err(|e| LabError::run(path, e.to_string()));
+        let ((samples, _, x), (targets, _, y)) = (matrix("x")?, matrix("y")?);
+        if samples != targets {
+            return Err(LabError::run(path, format!("`x` has {samples} samples but `y` has {targets}")));
+        }
+        Ok(Samples { inputs: x.to_vec(), targets: y.to_vec(), count: samples })
+    }
+
+    /// `count` training samples from the one at `first`, counted from 0.
+    ///
+    /// # Errors
+    /// If there are not so many, or none are asked for.
+    pub fn of(data: &Dataset, first: usize, count: usize) -> Result<Self, LabError> {
+        let have = data.train.len();
+        let end = first.checked_add(count).filter(|end| *end <= have && count > 0).ok_or_else(|| {
+            let problem = format!("{count} from {first} on; `{}` has {have} training samples", data.name);
+            LabError::option("samples", problem)
+        })?;
+        let mut gathered = Gathered::default();
+        gathered.gather(&data.train, first..end);
+        let (inputs, targets) = gathered.into_parts();
+        Ok(Samples { inputs, targets, count })
+    }
+
+    fn batch(&self) -> Result<Batch<'_, R>, pcalm::Error> {
+        Batch::new(&self.inputs, &self.targets, self.count)
+    }
+
+    fn first(&self) -> (Vec<f64>, Vec<f64>) {
+        let first = |v: &[R]| v[..v.len() / self.count].iter().map(|v| v.wide()).collect();
+        (first(&self.inputs), first(&self.targets))
+    }
+}
+
+/// Runs one inference; `warn` hears of a step size that breaks the stability bound. `from` is what names the samples
+/// in messages.
+///
+/// # Errors
+/// If a setting is out of range, the samples do not fit the network, or inference diverges.
+pub fn infer<B: Backend>(
+    backend: B,
+    model: Model<B::Real>,
+    samples: &Samples<B::Real>,
+    from: &Path,
+    wanted: &Settings,
+    warn: &mut dyn FnMut(StabilityBound),
+) -> Result<Inference<B>, LabError> {
+    let Model { network, loss, .. } = model;
+    let in_file = |e: pcalm::Error| LabError::run(from, e.to_string());
+    let batch = samples.batch().map_err(in_file)?;
+    let known = rules::<B>();
+    let names = known.iter().map(|r| r.name);
+    let info = choose("rule", wanted.rule, names, |name| known.iter().find(|r| r.name == name))?;
+    let mut minibatch = Minibatch::new(backend, loss, penalties(wanted.rho, network.hidden())?);
+    minibatch.load(&network, &batch).map_err(in_file)?;
+    let eta = match wanted.eta {
+        _ if !info.iterative => None,
+        "auto" => Some(1.0 / largest_eigenvalue(&mut minibatch, &network, Operator::Energy, FOR_ETA)?),
+        text => {
+            let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
+            Some(text.parse::<f64>().map_err(|_| bad())?)
+        }
+    };
+    let nesterov = match wanted.nesterov {
+        _ if !info.accelerated => 0.0,
+        "auto" => {
+            let ((x, y), wide) = (samples.first(), network.cast());
+            let rho = penalties(wanted.rho, network.hidden())?;
+            let linearisation = Linearisation::at_forward_pass(&wide, loss, &x, &y, &rho)?;
+            let (largest, smallest) = Ends::default().measure(&linearisation)?;
+            nesterov_momentum(largest / smallest)
+        }
+        text => momentum(text)?,
+    };
+    let settings = RuleSettings {
+        hidden: network.hidden(),
+        budget: Budget::parse(wanted.budget)?.cycles(network.depth())?,
+        eta: eta.unwrap_or(1.0),
+        alpha: wanted.alpha,
+        rho: wanted.rho.to_vec(),
+        inner_steps: wanted.inner_steps,
+        nesterov,
+        credit: choose("credit", wanted.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
+        tolerance: wanted.tolerance,
+        inner_tolerance: wanted.inner_tolerance,
+        ..RuleSettings::default()
+    };
+    let rule = rule::build::<B>(wanted.rule, &settings)?;
+    let bound = match eta {
+        None => None,
+        Some(eta) => {
+            let sigma_squared = largest_eigenvalue(&mut minibatch, &network, Operator::Constraint, FOR_WARNING)?;
+            let largest_rho = wanted.rho.iter().copied().fold(0.0, f64::max);
+            Some(StabilityBound::new(eta, sigma_squared, largest_rho, (info.dual_step)(&settings)))
+        }
+    };
+    if let Some(bound) = bound.filter(|b| !b.holds()) {
+        warn(bound);
+    }
+    let mut gradient = Gradient::zeros(&network);
+    let probe = match probe(&mut minibatch, &network, rule.as_ref(), &batch, &mut gradient) {
+        Err(pcalm::Error::Diverged(mut divergence)) => {
+            divergence.bound = bound;
+            return Err(pcalm::Error::Diverged(divergence).into());
+        }
+        other => other?,
+    };
+    let Alignment { whole, layers } = &probe.alignment;
+    let mean = samples.count as f64;
+    let summary = Summary {
+        rule: wanted.rule.to_owned(),
+        samples: samples.count,
+        loss: probe.energies.loss / mean,
+        energy: probe.energies.energy() / mean,
+        residual_norm: probe.energies.residual_norm_squared.sqrt(),
+        alignment: finite(whole.cosine),
+        norm_ratio: finite(whole.norm_ratio),
+        layer_alignment: layers.iter().map(|a| finite(a.cosine)).collect(),
+        layer_norm_ratio: layers.iter().map(|a| finite(a.norm_ratio)).collect(),
+        eta,
+        steps: probe.steps,
+        stop: probe.stop.name().to_owned(),
+        products_per_sample: probe.work.sample_products as f64 / mean,
+    };
+    Ok(Inference { summary, minibatch, gradient, network })
+}
+
+impl<B: Backend> Inference<B> {
+    /// Activities, duals, credit, output and gradients, with the summary as metadata.
+    ///
+    /// # Errors
+    /// If the summary cannot be written as text.
+    pub fn tensors(&self) -> Result<TensorFile<'_, B::Real>, serde_json::Error> {
+        let mut file = TensorFile::default();
+        let (network, minibatch, samples) = (&self.network, &self.minibatch, self.summary.samples);
+        let widths = network.widths();
+        for (l, &width) in widths[..network.hidden()].iter().enumerate() {
+            let shape = [samples, width];
+            file.insert(format!("z.{}", l + 1), &shape, minibatch.unload(l, |s| s.activities()));
+            file.insert(format!("lambda.{}", l + 1), &shape, minibatch.unload(l, |s| s.duals()));
+            file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| s.credit()));
+        }
+        file.insert("output", &[samples, network.outputs()], minibatch.output());
+        for (l, (values, edge)) in self.gradient.edges.iter().zip(network.edges()).enumerate() {
+            file.insert(format!("grad.{}", l + 1), &[edge.rows(), edge.cols()], values.as_slice());
+        }
+        if let serde_json::Value::Object(entries) = serde_json::to_value(&self.summary)? {
+            for (key, value) in entries {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                file.metadata.insert(key, text);
+            }
+        }
+        Ok(file)
+    }
+}

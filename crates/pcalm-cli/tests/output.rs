@@ -38,7 +38,11 @@ fn nothing_prints_past_the_one_writer_and_nothing_but_a_second_interrupt_ends_th
     for word in ["stdout()", "stderr().lock()"] {
         assert!(uses(word).iter().all(|file| file.ends_with("output.rs")), "{word}: {:?}", uses(word));
     }
-    assert!(matches!(uses("process::exit(")[..], [file] if file.ends_with("mod.rs")), "{:?}", uses("process::exit("));
+    assert!(
+        matches!(uses("process::exit(")[..], [file] if file.ends_with("signals.rs")),
+        "{:?}",
+        uses("process::exit(")
+    );
 }
 
 /// What can be asked in a moment and answers on stdout, with a folder to use.

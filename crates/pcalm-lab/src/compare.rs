@@ -1,6 +1,7 @@
 //! Several rules on the same seeds, weights and batches, side by side.
 
 use crate::{
+    dataset::Task,
     error::LabError,
     experiment::{Experiment, Loaded},
     folder::{Folder, names},
@@ -184,12 +185,12 @@ fn gap(runs: &[&Summary], standard: &[&Summary]) -> Option<Paired> {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Folder, rows: &[Row], finished: &[Outcome]) -> Result<(), LabError> {
+pub fn write(folder: &Folder, task: Task, rows: &[Row], finished: &[Outcome]) -> Result<(), LabError> {
     let runs: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
     folder.write(names::COMPARISON_CSV, &csv(rows, folder.path())?)?;
     folder.write(names::COMPARISON_JSON, &json(&rows, folder.path())?)?;
     folder.write(names::COMPARISON_RUNS, &csv(&runs, folder.path())?)?;
-    let regression = rows.iter().all(|row| row.accuracy_mean.is_none());
+    let regression = task == Task::Regression;
     let (name, chart) = if regression {
         (names::LOSS_PICTURE, chart(rows, finished, |e| Some(e.test_loss)))
     } else {

@@ -164,6 +164,12 @@ pub fn sign(folder: &Folder, command: &str, made_from: Option<(&Experiment, &Con
     folder.write(names::PROVENANCE, &json(&provenance, folder.path())?)
 }
 
+/// Takes the signature back where what was announced could not be made: it does not occupy the folder.
+pub fn unsign(folder: &Folder) {
+    // Where not even that can be done, the folder stays occupied.
+    let _ = folder.remove(&[names::PROVENANCE, names::CONFIG]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use flate2::{Compression, write::GzEncoder};
 use pcalm_lab::{
-    batches::{order, steps_per_epoch},
+    batches::{Gathered, order, steps_per_epoch},
     dataset::{By, Dataset, IdxPaths, Normalisation, Split, glyphs, load, load_idx},
 };
 use std::{collections::BTreeSet, io::Write, path::Path};
@@ -149,4 +149,18 @@ fn the_last_partial_batch_is_kept_or_dropped() {
     assert_eq!(steps_per_epoch(&data, 30, true), 3);
     assert_eq!(steps_per_epoch(&data, 25, false), 4);
     assert_eq!(steps_per_epoch(&data, 25, true), 4);
+}
+
+#[test]
+fn a_gathered_class_is_a_unit_vector_and_a_real_target_is_itself() {
+    let mut gathered = Gathered::<f64>::default();
+    let data = embedded();
+    gathered.gather(&data.train, [7]);
+    let wanted: Vec<f64> = (0..10).map(|c| f64::from(u8::from(c == labels(&data.train)[7]))).collect();
+    assert_eq!(gathered.first().1, wanted);
+    let data = load("teacher", None).unwrap();
+    gathered.gather(&data.train, [3, 4]);
+    let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|&v| f64::from(v)).collect() };
+    let wanted = (wide(data.train.input(3)), wide(&data.train.targets.values().unwrap()[6..8]));
+    assert_eq!(gathered.first(), (&wanted.0[..], &wanted.1[..]));
 }

@@ -6,10 +6,12 @@ use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
     compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
-    experiment::{Experiment, Loaded, Plan, limits::WHOLE},
+    dataset::Task,
+    experiment::{Experiment, Loaded, limits::WHOLE},
     folder::{Folder, names},
     outcome::{self, End},
-    tenancy::{Holding, Tenancy, occupied, sign},
+    run::check_options,
+    tenancy::{Holding, Tenancy, occupied, sign, unsign},
 };
 use std::io::{self, Write};
 
@@ -20,7 +22,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let loaded = Loaded::new(&experiment)?;
     // All rules are checked before the first one trains.
     for rule in &contest.rules {
-        Plan::new(&Experiment { rule: rule.clone(), ..experiment.clone() }, &loaded.data)?;
+        check_options(&Experiment { rule: rule.clone(), ..experiment.clone() }, &loaded.data)?;
     }
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?.without(OWN);
@@ -31,14 +33,22 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     sign(folder, COMMAND, Some((&experiment, &contents)))?;
     let mut display = Display::new(args.common.quiet);
     let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
-    let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news)?;
+    let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news);
+    // Where not even the first run could begin, the folder is not occupied.
+    let runs: Vec<_> = contest.runs(&experiment).map(|(name, _)| Folder::existing(&folder.file(&name))).collect();
+    let finished = finished.inspect_err(|_| {
+        if runs.iter().all(|run| !run.has(names::PROVENANCE)) {
+            unsign(folder);
+        }
+    })?;
     display.finish();
     let _careful = interrupt.careful();
     let table = rows(&contest.rules, &finished);
-    write(folder, &table, &finished)?;
+    let task = loaded.data.task();
+    write(folder, task, &table, &finished)?;
     output::report(&table, args.common.json, |out| {
-        show(out, &table, &finished)?;
-        gaps(out, &table)?;
+        show(out, task, &table, &finished)?;
+        gaps(out, task, &table)?;
         writeln!(out, "\nrun folder: {}", folder.path().display())
     })?;
     for run in finished.iter().filter(|f| f.summary.end == End::Diverged) {
@@ -88,8 +98,8 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
     folder.remove(&names::OF_A_COMPARISON)
 }
 
-fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
-    let regression = table.iter().all(|row| row.accuracy_mean.is_none());
+fn show(out: &mut dyn Write, task: Task, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
+    let regression = task == Task::Regression;
     let score =
         if regression { format!("{:>17} {:>20}", "test R²", "test loss") } else { format!("{:>17}", "test accuracy") };
     let names = ["alignment", "norm ratio", "s/step", "products/sample", "GFLOP"];
@@ -121,9 +131,8 @@ fn show(out: &mut dyn Write, table: &[Row], finished: &[outcome::Outcome]) -> io
 }
 
 /// Each rule against BP on the same seeds.
-fn gaps(out: &mut dyn Write, table: &[Row]) -> io::Result<()> {
-    let (factor, unit) =
-        if table.iter().all(|row| row.accuracy_mean.is_none()) { (1.0, "of loss") } else { (100.0, "points") };
+fn gaps(out: &mut dyn Write, task: Task, table: &[Row]) -> io::Result<()> {
+    let (factor, unit) = if task == Task::Regression { (1.0, "of loss") } else { (100.0, "points") };
     let mut first = true;
     for row in table {
         let (Some(gap), Some(low), Some(high), Some(p)) = (row.gap, row.gap_low, row.gap_high, row.gap_p) else {

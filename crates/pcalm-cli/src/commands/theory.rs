@@ -9,7 +9,7 @@ use crate::{
 use clap::ArgMatches;
 use pcalm_lab::{
     experiment::{Budget, Experiment, Loaded},
-    tenancy::{Holding, Tenancy, sign},
+    tenancy::{Holding, Tenancy, sign, unsign},
     theory::{Case, equilibrium, spectrum, stability, wave},
 };
 use serde::Serialize;
@@ -72,7 +72,7 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
             "eigenvalues of {unknowns} unknowns; about a thousand take ten seconds, a hundred thousand twenty"
         ));
     }
-    let report = spectrum::spectrum(&case, folder)?;
+    let report = spectrum::spectrum(&case, folder).inspect_err(|_| unsign(folder))?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact: linear network" } else { "linearised at the forward pass of one sample" };
         writeln!(out, "{} unknowns, L = {}; {kind}", r.unknowns, r.depth)?;
@@ -125,7 +125,7 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
     let (case, budget, tenancy) =
         case(&args.experiment, &args.common, matches, (0, args.samples), ("equilibrium", &args.place))?;
     let folder = tenancy.folder();
-    let report = equilibrium::equilibrium(&case, folder, budget)?;
+    let report = equilibrium::equilibrium(&case, folder, budget).inspect_err(|_| unsign(folder))?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         writeln!(out, "{} samples, means", r.samples)?;
         writeln!(out, "loss ℓ of the forward pass       {:.9}", r.loss)?;
@@ -153,7 +153,7 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let (case, budget, tenancy) =
         case(&args.experiment, &args.common, matches, (0, args.samples), ("wave", &args.place))?;
     let folder = tenancy.folder();
-    let report = wave::wave(&case, folder, budget)?;
+    let report = wave::wave(&case, folder, budget).inspect_err(|_| unsign(folder))?;
     finish(&report, args.common.json, folder.path(), |out, r| {
         let kind = if r.exact { "exact" } else { "of the linearisation" };
         writeln!(

@@ -5,15 +5,13 @@ use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{
-        Contents, Experiment, Loaded, Plan, changeable, from_flags_and_file, from_toml, may_change, option_names,
-    },
+    experiment::{Contents, Experiment, Loaded, changeable, from_flags_and_file, from_toml, may_change, option_names},
     folder::{Folder, names},
     interrupt::Interrupt,
     memory::Memory,
     outcome::{self, End, read_json},
     provenance::Provenance,
-    run::{COMMAND, Job, run as train},
+    run::{COMMAND, Job, check, check_options, run as train},
     tenancy::{Holding, Tenancy, occupied},
 };
 use std::{
@@ -34,7 +32,7 @@ fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let interrupt = signals::interrupt()?;
     let loaded = Loaded::new(&experiment)?;
     // What cannot be run is found out before a folder is made.
-    Plan::new(&experiment, &loaded.data)?;
+    check_options(&experiment, &loaded.data)?;
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?;
     let stem = format!("train-{}-seed{}", experiment.rule, experiment.seed);
@@ -75,6 +73,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     let experiment = from_flags_and_file(&flags, |id| is_explicit(matches, id), &text, &path)?;
     let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != End::Interrupted);
     if let Some(outcome) = ended {
+        check(&folder)?;
         let extends = experiment.epochs > known.epochs;
         if experiment == known {
             output::note(format_args!("{} is finished; nothing was run", dir.display()));
@@ -95,7 +94,9 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     let loaded = Loaded::new(&experiment)?;
     let tenancy = Tenancy::begin(dir)?;
     let contents = contents(&loaded, &experiment, &folder)?;
-    same_files(&folder, &experiment, &contents)?;
+    if !folder.has(names::CHECKPOINT) {
+        same_files(&folder, &experiment, &contents)?;
+    }
     go(args, &experiment, &loaded, &contents, &tenancy, &interrupt)
 }
 
@@ -109,7 +110,7 @@ fn contents(loaded: &Loaded, experiment: &Experiment, folder: &Folder) -> Result
     Ok(Contents { data: loaded.fingerprint.to_string(), init: recorded.contents.and_then(|c| c.init) })
 }
 
-/// That the files hold what they held when the run began, also where it has no checkpoint yet.
+/// That the files of a run without a checkpoint hold what they held when it began; a checkpoint knows for itself.
 fn same_files(folder: &Folder, experiment: &Experiment, contents: &Contents) -> Result<(), LabError> {
     let found = Holding::of(folder)?.and_then(|holding| holding.identity);
     let wanted = Holding::new(COMMAND, experiment, contents)?.identity;

@@ -34,6 +34,30 @@ pub fn said(output: Output) -> Said {
     }
 }
 
+/// Sends a signal to a child.
+#[cfg(unix)]
+pub fn signal(child: &std::process::Child, signal: nix::sys::signal::Signal) {
+    let process = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(process, signal).unwrap();
+}
+
+/// Every file below a folder with its content.
+pub fn files(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(place) = open.pop() {
+        for entry in std::fs::read_dir(&place).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
 /// An empty folder that is removed when dropped.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

@@ -55,7 +55,7 @@ def batch(**changes):
 
 
 def checkpoint():
-    """Of two small matrices, where the run in the test has many."""
+    """As earlier versions wrote them: of two small matrices, and without a word on which run it belongs to."""
     weights = {"w.1": ([2, 2], [1.0] * 4), "w.2": ([2, 2], [1.0] * 4)}
     moments = {f"moment.{i}.{l}": ([2, 2], [0.0] * 4) for i in (1, 2) for l in (1, 2)}
     tally = {"loss": 0.0, "correct": 0, "samples": 0, "sample_products": 0, "multiply_adds": 0}
@@ -119,7 +119,7 @@ FILES = {
     "network-without-weights.safetensors": tensors({}, {"activation": "tanh"}),
     "network-cut.safetensors": network()[:60],
     # Checkpoints
-    "checkpoint-of-another-architecture.safetensors": checkpoint(),
+    "checkpoint-of-an-earlier-version.safetensors": checkpoint(),
     "checkpoint-cut.safetensors": checkpoint()[:-3],
     "checkpoint-is-a-network.safetensors": network(),
     "checkpoint-empty.safetensors": b"",

@@ -10,7 +10,7 @@ mod saved;
 mod tables;
 
 pub use alarm::Sign;
-pub use saved::Progress;
+pub use saved::{Progress, check};
 
 use crate::{
     batches::{Gathered, order, steps_per_epoch},
@@ -105,13 +105,34 @@ pub struct Job<'a> {
 /// If the experiment cannot be run, the checkpoint belongs to another run, or a file cannot be written. A
 /// divergence is an outcome, not an error.
 pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+    let begins = !job.folder.has(names::CHECKPOINT);
     let outcome = match job.experiment.dtype.as_str() {
         "f32" => Run::start(Cpu::new(), job, news).and_then(|run| run.train(news)),
         "f64" => Run::start(Reference::<f64>::new(), job, news).and_then(|run| run.train(news)),
         other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
     };
-    // Before the first step there is nothing to keep.
-    outcome.map_err(|e| if matches!(e, LabError::Core(Error::Interrupted)) { LabError::Interrupted } else { e })
+    match outcome {
+        // Before the first step there is nothing to keep, and the run can begin again.
+        Err(LabError::Core(Error::Interrupted)) => Err(LabError::Interrupted),
+        Err(error) if begins && !job.folder.has(names::CHECKPOINT) => {
+            // What cannot be run does not occupy a folder.
+            let _ = job.folder.remove(&names::OF_A_RUN);
+            Err(error)
+        }
+        other => other,
+    }
+}
+
+/// Refuses an experiment that cannot be run, before anything is written.
+///
+/// # Errors
+/// If an option is out of range, does not fit the data, or asks for more memory than there is.
+pub fn check_options(experiment: &Experiment, data: &Dataset) -> Result<(), LabError> {
+    let plan = Plan::new(experiment, data)?;
+    match experiment.dtype.as_str() {
+        "f64" => memory::afford(&plan, experiment, &Reference::<f64>::new()),
+        _ => memory::afford(&plan, experiment, &Cpu::new()),
+    }
 }
 
 struct Run<'a, B: Backend> {

@@ -6,6 +6,7 @@ use crate::{
     experiment::{Difference, Identity, changeable, listed},
     folder::{Folder, names, write_checked},
     record::Tally,
+    tenancy::Holding,
     watch::WatchState,
 };
 use pcalm::{checkpoint::Checkpoint, loss::Loss, network::Network, optimizer::Optimizer, real::Real};
@@ -81,8 +82,8 @@ impl<R: Real> Saved<R> {
             checkpoint.notes.get(key).ok_or_else(|| LabError::run(&path, lacking))
         };
         let damaged = |e: serde_json::Error| LabError::run(&path, format!("damaged ({e})"));
-        let mut progress: Progress = serde_json::from_str(note(PROGRESS)?).map_err(damaged)?;
         let identity = serde_json::from_str(note(IDENTITY)?).map_err(damaged)?;
+        let mut progress: Progress = serde_json::from_str(note(PROGRESS)?).map_err(damaged)?;
         progress.watch = WatchState::from_vectors(&checkpoint.vectors);
         Ok(Saved { checkpoint, progress, identity })
     }
@@ -101,6 +102,16 @@ impl<R: Real> Saved<R> {
         let problem = format!("was made with {}: {way_out}", listed(&refused));
         Err(LabError::run(&folder.file(names::CHECKPOINT), problem))
     }
+}
+
+/// That the configuration in a folder is the one its checkpoint was made with: it may have been edited since.
+///
+/// # Errors
+/// If it is not, or a file is damaged.
+pub fn check(folder: &Folder) -> Result<(), LabError> {
+    let (saved, holding) = (Saved::<f32>::read(folder)?, Holding::of(folder)?);
+    let identity = holding.and_then(|holding| holding.identity);
+    saved.zip(identity).map_or(Ok(()), |(saved, identity)| saved.compare(&identity, folder).map(|_| ()))
 }
 
 /// Writes a checkpoint. The old one is replaced once the new one has been read back from disk.

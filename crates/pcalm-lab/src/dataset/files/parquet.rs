@@ -32,6 +32,13 @@ pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
 
 /// What is wanted of every row, with the places of the columns and their names.
 pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
+    // The parquet crate takes for granted that what a file says of its own layout is right, and panics
+    // where damage has made it wrong.
+    let decoded = std::panic::catch_unwind(|| decode(file, options, wanted));
+    decoded.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
+}
+
+fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
     let broken = |e: parquet::errors::ParquetError| format!("is not a whole Parquet file ({e})");
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let metadata = reader.metadata();

@@ -34,8 +34,8 @@ pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
 pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
     // The parquet crate takes for granted that what a file says of its own layout is right, and panics
     // where damage has made it wrong.
-    let found = std::panic::catch_unwind(|| decode(file, options, wanted));
-    found.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
+    let decoded = std::panic::catch_unwind(|| decode(file, options, wanted));
+    decoded.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
 }
 
 fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {

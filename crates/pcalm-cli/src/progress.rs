@@ -5,6 +5,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::run::{News, Sign};
 use std::time::Instant;
 
+/// Weights from which on measuring eigenvalues takes seconds.
+const MANY: usize = 10_000_000;
+
 /// Shows one run at a time.
 pub struct Display {
     quiet: bool,
@@ -24,8 +27,12 @@ impl Display {
     /// Takes in news of the run called `title`.
     pub fn tell(&mut self, title: &str, news: News) {
         match news {
-            // Mostly over before it can be read.
-            News::Measures => self.bar.set_message("measuring the largest eigenvalues"),
+            News::Measures { weights } if weights >= MANY && !self.quiet => {
+                output::note(format_args!(
+                    "{title}: measuring the largest eigenvalues of {weights} weights' inference"
+                ));
+            }
+            News::Measures { .. } => {}
             News::Begins { step, steps, eta, bound } => {
                 if let Some(bound) = bound.filter(|b| !b.holds()) {
                     output::warn(format_args!("{title}: {bound}"));

@@ -36,6 +36,7 @@ pub struct Summary {
     /// Test accuracy at the last evaluation; absent in regression.
     pub test_accuracy: Option<f64>,
     /// R² on the test samples at the last evaluation; absent in classification.
+    #[serde(default)]
     pub test_r2: Option<f64>,
     /// Mean test loss at the last evaluation.
     pub test_loss: Option<f64>,
@@ -62,6 +63,7 @@ pub struct Summary {
     /// η σ_max² (2ρ + α) at the start, which must stay below 4.
     pub stability: Option<f64>,
     /// Epochs at whose end inference showed signs of being unstable.
+    #[serde(default)]
     pub unstable_epochs: u64,
     /// Learning rate before the schedule.
     pub learning_rate: f64,

@@ -15,6 +15,7 @@ use pcalm_lab::{
     },
     folder::Folder,
     sweep::{Cell, Options, Progress, Store, Tally, export, grid, look, sweep},
+    table::Table,
     tenancy::Holding,
 };
 use serde_json::json;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// The exported table, in both forms.
 const CSV: &str = "table.csv";
+#[cfg(feature = "parquet")]
 const PARQUET: &str = "table.parquet";
 
 pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
@@ -134,10 +136,23 @@ fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result
     let table = export(&look(&store, &cells)?, timings)?;
     let folder = Folder::create(out.unwrap_or(dir))?;
     folder.write(CSV, &table.csv(dir)?)?;
-    folder.write(PARQUET, &table.parquet(dir)?)?;
-    let (csv, parquet) = (folder.file(CSV), folder.file(PARQUET));
+    let csv = folder.file(CSV);
+    // A program built without Parquet writes the one table it can.
+    let parquet: Option<PathBuf> = parquet(&table, &folder, dir)?;
     output::report(&json!({ "rows": table.len(), "csv": csv, "parquet": parquet }), as_json, |out| {
-        writeln!(out, "{}\n{}", csv.display(), parquet.display())
+        writeln!(out, "{}", csv.display())?;
+        parquet.iter().try_for_each(|parquet| writeln!(out, "{}", parquet.display()))
     })?;
     Ok(Outcome::Done)
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(table: &Table, folder: &Folder, dir: &Path) -> Result<Option<PathBuf>, LabError> {
+    folder.write(PARQUET, &table.parquet(dir)?)?;
+    Ok(Some(folder.file(PARQUET)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_table: &Table, _folder: &Folder, _dir: &Path) -> Result<Option<PathBuf>, LabError> {
+    Ok(None)
 }

@@ -1,6 +1,8 @@
 //! Data sets: embedded ones, named ones from downloaded files, and a user's own files.
 
 mod describe;
+#[cfg_attr(not(feature = "download"), path = "no_download.rs")]
+mod download;
 mod draw;
 mod error;
 mod export;

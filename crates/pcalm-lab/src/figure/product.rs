@@ -109,8 +109,10 @@ pub fn make(figure: &Figure, lab: &Lab) -> Result<Record, LabError> {
     let folder = Folder::create(&place(lab.store().path(), figure.name))?;
     for (name, svg) in &product.pictures {
         folder.write(&format!("{name}.svg"), svg.as_bytes())?;
-        folder.write(&format!("{name}.png"), &png(svg)?)?;
-        folder.write(&format!("{name}.pdf"), &pdf(svg)?)?;
+        if cfg!(feature = "pictures") {
+            folder.write(&format!("{name}.png"), &png(svg)?)?;
+            folder.write(&format!("{name}.pdf"), &pdf(svg)?)?;
+        }
     }
     for (name, bytes) in &product.tables {
         folder.write(&format!("{name}.csv"), bytes)?;

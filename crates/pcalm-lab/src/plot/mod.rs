@@ -5,6 +5,7 @@ mod grid;
 mod heat;
 mod lines;
 mod plane;
+#[cfg_attr(not(feature = "pictures"), path = "no_render.rs")]
 mod render;
 pub mod style;
 

@@ -86,7 +86,7 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
                 sign(folder, COMMAND, Some((experiment, job.contents)))?;
                 let tables = Tables::create(folder, watched)?;
                 if plan.iterative {
-                    news(News::Measures);
+                    news(News::Measures { weights: network.parameters() });
                 }
                 let progress = fresh(&plan, &mut minibatch, &mut meter, &network, job)?;
                 (progress, tables, Vec::new(), Cost::default())

@@ -43,7 +43,10 @@ pub const COMMAND: &str = "train";
 #[derive(Clone, Debug)]
 pub enum News<'a> {
     /// The largest eigenvalues that step size and stability follow from are measured.
-    Measures,
+    Measures {
+        /// Weights of the network; with many it takes a while.
+        weights: usize,
+    },
     /// Training begins (or goes on) at a step.
     Begins {
         /// Steps done.

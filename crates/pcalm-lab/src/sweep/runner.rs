@@ -365,7 +365,7 @@ impl<'a> Pool<'a> {
                 (self.news)(News::Advances { cell, share: step as f64 / steps as f64 });
             }
             RunNews::Unstable { epoch, sign } => (self.news)(News::Unstable { cell, epoch, sign }),
-            RunNews::Measures | RunNews::Stability { .. } | RunNews::Epoch { .. } => {}
+            RunNews::Measures { .. } | RunNews::Stability { .. } | RunNews::Epoch { .. } => {}
         };
         match run(&job, &mut tell) {
             Err(LabError::Run { path, problem }) if names::OF_A_RUN.iter().any(|name| path == folder.file(name)) => {

@@ -4,6 +4,8 @@
 //! then `split`, which is `train` or `test`. Classes are written as whole numbers.
 
 mod arrays;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod tables;
 
 use super::{Dataset, Format, split::Split, targets::Targets};
@@ -22,7 +24,10 @@ pub fn export(data: &Dataset, path: &Path) -> Result<(), LabError> {
         Some(Format::Npz) => arrays::npz,
         Some(Format::Safetensors) => arrays::safetensors,
         Some(Format::Csv) => tables::csv,
-        Some(Format::Parquet) => tables::parquet,
+        #[cfg(feature = "parquet")]
+        Some(Format::Parquet) => parquet::write,
+        #[cfg(not(feature = "parquet"))]
+        Some(Format::Parquet) => return Err(LabError::option("out", crate::table::NO_PARQUET)),
         Some(Format::Folder) | None => {
             let problem = format!("`{}` names no format; there are {}", path.display(), Format::ENDINGS);
             return Err(LabError::option("out", problem));

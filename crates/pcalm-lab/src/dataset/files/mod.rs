@@ -19,6 +19,7 @@ mod columns;
 mod csv;
 mod element;
 mod npy;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod part;
 mod tensors;
@@ -113,6 +114,7 @@ pub fn load_file(path: &Path, options: &FileOptions) -> Result<Dataset, DataErro
     let malformed = |problem: String| DataError::Malformed { path: path.to_owned(), problem };
     let found = match open(path, options)? {
         Opened::Csv(file) => csv::read(file, options),
+        #[cfg(feature = "parquet")]
         Opened::Parquet(file) => parquet::read(file, options),
         Opened::Arrays(mut file) => arrays::read(&mut *file, options.task),
     };
@@ -141,6 +143,7 @@ pub fn load_inputs(path: &Path, options: &FileOptions, dim: usize) -> Result<Inp
     };
     let inputs = match open(path, options)? {
         Opened::Csv(file) => csv::rows(file, options, Wanted::Inputs(dim)).map(table),
+        #[cfg(feature = "parquet")]
         Opened::Parquet(file) => parquet::rows(file, options, Wanted::Inputs(dim)).map(table),
         Opened::Arrays(mut file) => arrays::inputs(&mut *file),
     };
@@ -150,6 +153,7 @@ pub fn load_inputs(path: &Path, options: &FileOptions, dim: usize) -> Result<Inp
 /// A file of data, ready to be read.
 enum Opened {
     Csv(File),
+    #[cfg(feature = "parquet")]
     Parquet(File),
     Arrays(Box<dyn arrays::Arrays>),
 }
@@ -166,7 +170,13 @@ fn open(path: &Path, options: &FileOptions) -> Result<Opened, DataError> {
     let file = || File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source });
     Ok(match format {
         Format::Csv => Opened::Csv(file()?),
+        #[cfg(feature = "parquet")]
         Format::Parquet => Opened::Parquet(file()?),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => {
+            let problem = crate::table::NO_PARQUET.to_owned();
+            return Err(DataError::Malformed { path: path.to_owned(), problem });
+        }
         Format::Npz => Opened::Arrays(Box::new(npy::Npz::open(file()?, path)?)),
         Format::Safetensors => Opened::Arrays(Box::new(tensors::Tensors::open(file()?, path)?)),
         Format::Folder => Opened::Arrays(Box::new(npy::Folder::open(path)?)),

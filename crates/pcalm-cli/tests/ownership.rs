@@ -174,6 +174,11 @@ fn a_finished_run_is_left_alone() {
     assert!(said.out.contains("pc-alm") && said.out.contains("stop reason          budget"), "{}", said.out);
     assert_eq!(files(&out), before);
     assert_eq!(times("cost.json"), written);
+    // As a sweep leaves it: without a checkpoint nothing can go on, and nothing begins in its place.
+    std::fs::remove_file(out.join("checkpoint.safetensors")).unwrap();
+    let before = files(&out);
+    assert_refused(&resume(&out, &["--epochs=3"]), &["no checkpoint to go on from"]);
+    assert_eq!(files(&out), before);
     // Also one that diverged, which says so again.
     let lost = place.path().join("lost");
     assert_eq!(train(&lost, &["--eta=9", "--budget=200"]).code, 1);

@@ -1,6 +1,6 @@
 //! Who works on what, agreed on through files alone: no locks that a network file system might lack.
 //!
-//! A process at work has a file in a folder of workers that it touches every [`BEAT`]. To take a thing it makes the
+//! A process at work has a file in a folder of workers that it touches every fifteen seconds. To take a thing it makes the
 //! folder `<thing>.<n>`, n being one more than that of the last claim on it, by renaming a folder that already names
 //! the worker. A rename onto a folder that holds a file fails, on every file system, so one process gets each n. A
 //! claim counts while its n is the largest and its worker alive; that of a dead worker is overtaken by n + 1, never

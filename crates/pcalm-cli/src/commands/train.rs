@@ -79,6 +79,10 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
             output::note(format_args!("{} is finished; nothing was run", dir.display()));
             return tell(args, &outcome, &folder);
         }
+        if !folder.has(names::CHECKPOINT) {
+            let problem = "is finished and has no checkpoint to go on from; --init starts from its network";
+            return Err(LabError::Run { path: dir.to_owned(), problem: problem.into() }.into());
+        }
         if outcome.summary.end == End::Done && !extends {
             let problem = format!("{}; the run is finished, and more epochs would go on with it", experiment.epochs);
             return Err(LabError::Option { name: "epochs".into(), problem }.into());

@@ -62,6 +62,10 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
 fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome, Failure> {
     let folder = Folder::existing(dir);
     let path = folder.file(names::CONFIG);
+    if !path.exists() {
+        let problem = "there is no run here to go on with; `pcalm train --out DIR` begins one";
+        return Err(LabError::Run { path: dir.to_owned(), problem: problem.into() }.into());
+    }
     let text = folder.read_text(names::CONFIG)?;
     let known = from_toml(&text, &path)?;
     let given = option_names().iter().filter(|n| is_explicit(matches, &n.id));

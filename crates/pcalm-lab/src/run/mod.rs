@@ -31,6 +31,7 @@ use pcalm::{
     loss::Loss,
     minibatch::{Minibatch, Report, Score},
     real::Real,
+    rule::RuleSettings,
     train::{Probe, Trainer},
 };
 use std::time::Instant;
@@ -132,6 +133,9 @@ pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
 /// If an option is out of range, does not fit the data, or asks for more memory than there is.
 pub fn check_options(experiment: &Experiment, data: &Dataset) -> Result<(), LabError> {
     let plan = Plan::new(experiment, data)?;
+    // With any step size where it is still to be measured.
+    let settings = RuleSettings { eta: begin::first_eta(&plan, Some(1.0)), ..plan.rule.clone() };
+    pcalm::rule::build::<Reference<f64>>(&experiment.rule, &settings)?;
     match experiment.dtype.as_str() {
         "f64" => memory::afford(&plan, experiment, &Reference::<f64>::new()),
         _ => memory::afford(&plan, experiment, &Cpu::new()),
@@ -296,21 +300,23 @@ impl<B: Backend + Copy> Run<'_, B> {
         self.note_memory();
         let probe = self.probe()?;
         self.note_memory();
+        self.cost.evaluation += clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        let sign = self.sign(epoch, &probe)?;
+        self.cost.watching += clock.elapsed().as_secs_f64();
+        // All that can be interrupted is done: from here on the epoch's end is written down as a whole.
         let (step, samples) = (self.progress.step, &self.job.data.test);
         let row = EpochRow::new((epoch, step), (samples, self.loss), &test, &probe, &self.progress.total);
         news(News::Epoch { row: &row });
         self.tables.epochs.push(row.clone());
         self.epochs.push(row);
         LayerRow::of(epoch, &probe).for_each(|row| self.tables.layers.push(row));
-        self.cost.evaluation += clock.elapsed().as_secs_f64();
-        let clock = Instant::now();
-        if let Some(sign) = self.sign(epoch, &probe)? {
+        if let Some(sign) = sign {
             self.progress.unstable_epochs += 1;
             if self.progress.unstable_epochs == 1 {
                 news(News::Unstable { epoch, sign: &sign });
             }
         }
-        self.cost.watching += clock.elapsed().as_secs_f64();
         self.progress.evaluated = epoch + 1;
         Ok(())
     }

@@ -58,7 +58,7 @@ fn an_export_overwrites_nothing_unless_told_to_and_never_its_own_input() {
     assert_eq!(run(&["data", "export", "noisy-sine", "--out", &file]).code, 0);
     let first = std::fs::read(&file).unwrap();
     refused(&["data", "export", "teacher", "--out", &file], &["set.csv", "--force"]);
-    refused(&["data", "export", &file, "--out", &file, "--force"], &["set.csv", "read from"]);
+    refused(&["data", "export", &file, "--out", &file, "--force"], &["set.csv", "reads from"]);
     assert!(std::fs::read(&file).unwrap() == first);
     assert_eq!(run(&["data", "export", "teacher", "--out", &file, "--force"]).code, 0);
     assert!(std::fs::read(&file).unwrap() != first);

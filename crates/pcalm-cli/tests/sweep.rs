@@ -77,7 +77,14 @@ fn a_sweep_killed_twenty_times_has_the_table_of_one_that_was_not() {
         at_work += usize::from(entries("work") > 0);
     }
     assert!(at_work >= 15, "{at_work} of the kills came while cells were trained");
-    let done = sweep(place.path(), &grid, &["--quiet"]);
+    let mut done = sweep(place.path(), &grid, &["--quiet"]);
+    if done.code == 1 {
+        // A cell that was hit twice before its next checkpoint looks like one that kills its process.
+        let status = run(&["sweep", "status", &out]);
+        assert!(status.out.contains("died twice"), "{}", status.out);
+        assert_eq!(run(&["sweep", "retry", &out]).code, 0);
+        done = sweep(place.path(), &grid, &["--quiet"]);
+    }
     assert_eq!((done.code, done.err.as_str()), (0, ""));
     let killed = table(place.path());
     std::fs::remove_dir_all(&out).unwrap();

@@ -8,6 +8,7 @@ use crate::{
     experiment::{Budget, plan::momentum},
     model::Model,
     record::finite,
+    run::FOR_BOUND,
 };
 use pcalm::{
     backend::Backend,
@@ -25,9 +26,8 @@ use pcalm::{
 use serde::Serialize;
 use std::path::Path;
 
-/// Where the step size is λ_max's inverse, and where σ_max² only backs a warning.
+/// Where the step size is λ_max's inverse.
 const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-6, limit: 2000 };
-const FOR_WARNING: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
 
 /// How to infer, as users write it.
 #[derive(Clone, Debug)]
@@ -201,7 +201,7 @@ pub fn infer<B: Backend>(
     let bound = match eta {
         None => None,
         Some(eta) => {
-            let sigma_squared = largest_eigenvalue(&mut minibatch, &network, Operator::Constraint, FOR_WARNING)?;
+            let sigma_squared = largest_eigenvalue(&mut minibatch, &network, Operator::Constraint, FOR_BOUND)?;
             let largest_rho = wanted.rho.iter().copied().fold(0.0, f64::max);
             Some(StabilityBound::new(eta, sigma_squared, largest_rho, (info.dual_step)(&settings)))
         }

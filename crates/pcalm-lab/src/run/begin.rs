@@ -30,8 +30,8 @@ use pcalm::{
 
 /// For η = 1/λ_max, which every later bit follows from.
 const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
-/// For a warning, which two digits are enough for; from below.
-const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
+/// For a warning about the stability bound, which two digits of σ_max² are enough for; from below.
+pub const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
 /// Samples that such a warning looks at.
 const FEW: usize = 16;
 

@@ -10,6 +10,7 @@ mod saved;
 mod tables;
 
 pub use alarm::Sign;
+pub use begin::FOR_BOUND;
 pub use saved::{Progress, check};
 
 use crate::{

@@ -8,26 +8,22 @@ use crate::{
     experiment::{Budget, plan::momentum},
     model::Model,
     record::finite,
-    run::FOR_BOUND,
 };
 use pcalm::{
     backend::Backend,
     error::StabilityBound,
     gradient::{Alignment, Gradient},
-    lagrangian::penalties,
     minibatch::{Batch, Minibatch},
     network::Network,
+    objective::Objective,
     real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
-    theory::{Accuracy, Ends, Linearisation, Operator, largest_eigenvalue, nesterov_momentum},
+    theory::{Ends, Linearisation, constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
     train::probe,
 };
 use serde::Serialize;
 use std::path::Path;
-
-/// Where the step size is λ_max's inverse.
-const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-6, limit: 2000 };
 
 /// How to infer, as users write it.
 #[derive(Clone, Debug)]
@@ -163,33 +159,23 @@ pub fn infer<B: Backend>(
     let known = rules::<B>();
     let names = known.iter().map(|r| r.name);
     let info = choose("rule", wanted.rule, names, |name| known.iter().find(|r| r.name == name))?;
-    let mut minibatch = Minibatch::new(backend, loss, penalties(wanted.rho, network.hidden())?);
+    let objective = Objective::<f64>::new(loss, wanted.rho)?;
+    let mut minibatch = Minibatch::new(backend, objective.cast()?);
     minibatch.load(&network, &batch).map_err(in_file)?;
-    let eta = match wanted.eta {
-        _ if !info.iterative => None,
-        "auto" => Some(1.0 / largest_eigenvalue(&mut minibatch, &network, Operator::Energy, FOR_ETA)?),
-        text => {
-            let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
-            Some(text.parse::<f64>().map_err(|_| bad())?)
-        }
-    };
     let nesterov = match wanted.nesterov {
         _ if !info.accelerated => 0.0,
         "auto" => {
             let ((x, y), wide) = (samples.first(), network.cast());
-            let rho = penalties(wanted.rho, network.hidden())?;
-            let linearisation = Linearisation::at_forward_pass(&wide, loss, &x, &y, &rho)?;
+            let linearisation = Linearisation::at_forward_pass(&wide, &objective, &x, &y)?;
             let (largest, smallest) = Ends::default().measure(&linearisation)?;
             nesterov_momentum(largest / smallest)
         }
         text => momentum(text)?,
     };
-    let settings = RuleSettings {
-        hidden: network.hidden(),
+    let mut settings = RuleSettings {
         budget: Budget::parse(wanted.budget)?.cycles(network.depth())?,
-        eta: eta.unwrap_or(1.0),
+        eta: 1.0,
         alpha: wanted.alpha,
-        rho: wanted.rho.to_vec(),
         inner_steps: wanted.inner_steps,
         nesterov,
         credit: choose("credit", wanted.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
@@ -197,13 +183,23 @@ pub fn infer<B: Backend>(
         inner_tolerance: wanted.inner_tolerance,
         ..RuleSettings::default()
     };
+    // A closed form has no step size.
+    let dual_step = (info.dual_step)(&settings, objective.largest_penalty());
+    let eta = match wanted.eta {
+        _ if !info.iterative => None,
+        "auto" => Some(1.0 / step_curvature(&mut minibatch, &network, dual_step)?),
+        text => {
+            let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
+            Some(text.parse::<f64>().map_err(|_| bad())?)
+        }
+    };
+    settings.eta = eta.unwrap_or(settings.eta);
     let rule = rule::build::<B>(wanted.rule, &settings)?;
     let bound = match eta {
         None => None,
         Some(eta) => {
-            let sigma_squared = largest_eigenvalue(&mut minibatch, &network, Operator::Constraint, FOR_BOUND)?;
-            let largest_rho = wanted.rho.iter().copied().fold(0.0, f64::max);
-            Some(StabilityBound::new(eta, sigma_squared, largest_rho, (info.dual_step)(&settings)))
+            let sigma_squared = constraint_curvature(&mut minibatch, &network)?;
+            Some(stability_bound(&objective, eta, sigma_squared, dual_step))
         }
     };
     if let Some(bound) = bound.filter(|b| !b.holds()) {

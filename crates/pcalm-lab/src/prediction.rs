@@ -10,7 +10,6 @@ use crate::{
 use npyz::{AutoSerialize, WriterBuilder};
 use pcalm::{
     backend::{Backend, Cpu, Reference},
-    lagrangian::penalties,
     minibatch::{Batch, Minibatch},
     real::Real,
 };
@@ -133,8 +132,7 @@ fn inputs<R: Real>(model: &Model<R>, wanted: &Wanted) -> Result<Inputs, LabError
 /// The outputs, row-major.
 fn outputs<B: Backend>(backend: B, model: &Model<B::Real>, inputs: &Inputs) -> Result<Vec<B::Real>, LabError> {
     let network = &model.network;
-    let rho = penalties(&[1.0], network.hidden())?;
-    let mut minibatch = Minibatch::new(backend, model.loss, rho);
+    let mut minibatch = Minibatch::new(backend, model.loss);
     let at_once = Experiment::default().samples_at_once();
     let mut all = Vec::with_capacity(inputs.len() * network.outputs());
     for rows in inputs.values.chunks(at_once * inputs.dim) {

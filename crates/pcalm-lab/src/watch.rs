@@ -5,8 +5,8 @@ use pcalm::{
     backend::Reference,
     error::StabilityBound,
     lagrangian::Lagrangian,
-    loss::Loss,
     network::Network,
+    objective::Objective,
     real::Real,
     theory::{Ends, Linearisation},
 };
@@ -72,8 +72,7 @@ pub struct StabilityRow {
 #[derive(Debug)]
 pub struct Watch {
     samples: Gathered<f64>,
-    loss: Loss,
-    rho: Vec<f64>,
+    objective: Objective<f64>,
     dual_step: f64,
 }
 
@@ -88,17 +87,17 @@ impl StabilityRow {
 ///
 /// # Errors
 /// If the network's activities are not finite.
-pub fn condition<R: Real>(data: &Dataset, network: &Network<R>, loss: Loss, rho: Vec<f64>) -> Result<f64, LabError> {
-    let row = Watch::new(data, loss, rho, 0.0).measure(&mut WatchState::default(), network, 0, |_| 1.0)?;
+pub fn condition<R: Real>(data: &Dataset, network: &Network<R>, objective: &Objective<f64>) -> Result<f64, LabError> {
+    let row = Watch::new(data, objective.clone(), 0.0).measure(&mut WatchState::default(), network, 0, |_| 1.0)?;
     Ok(row.condition)
 }
 
 impl Watch {
-    /// On the first training samples, with these penalties and dual step.
-    pub fn new(data: &Dataset, loss: Loss, rho: Vec<f64>, dual_step: f64) -> Self {
+    /// On the first training samples, with this dual step.
+    pub fn new(data: &Dataset, objective: Objective<f64>, dual_step: f64) -> Self {
         let mut samples = Gathered::default();
         samples.gather(&data.train, 0..SAMPLES.min(data.train.len()));
-        Watch { samples, loss, rho, dual_step }
+        Watch { samples, objective, dual_step }
     }
 
     /// Measures `network` after `step` steps; `eta` says which η to go on with at a λ_max.
@@ -116,12 +115,12 @@ impl Watch {
         let backend = Reference::<f64>::new();
         let batch = self.samples.batch()?;
         let (block, mut activities) = batch.block(&backend, &network)?;
-        Lagrangian::new(&backend, &network, &block, &self.rho, self.loss)?.forward(&mut activities);
+        Lagrangian::new(&backend, &network, &block, &self.objective)?.forward(&mut activities);
         state.ends.resize(batch.samples(), Default::default());
         let (mut lambda_max, mut lambda_min) = (0.0f64, f64::INFINITY);
         let (mut condition, mut bound) = (0.0f64, 0.0f64);
         for (sample, kept) in state.ends.iter_mut().enumerate() {
-            let lin = Linearisation::of(&network, self.loss, self.rho.clone(), &block, &activities, sample)?;
+            let lin = Linearisation::of(&network, &self.objective, &block, &activities, sample)?;
             let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
             let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };
             let (largest, smallest) = ends.measure(&lin)?;

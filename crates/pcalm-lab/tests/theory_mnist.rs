@@ -1,7 +1,6 @@
 //! The spectrum on MNIST at initialisation, against published numbers. Skips without the data.
 
 use pcalm::{
-    lagrangian::penalties,
     minibatch::Minibatch,
     theory::{Linearisation, Spectrum, curvature},
 };
@@ -23,12 +22,11 @@ fn measure(data: &dataset::Dataset, depth: usize) -> (f64, f64) {
         let file = plan.network::<f64>(&experiment, data).unwrap();
         let mut batch = Gathered::default();
         batch.gather(&data.train, 0..SAMPLES);
-        let rho = penalties(&[1.0], file.network.hidden()).unwrap();
-        let mut minibatch = Minibatch::new(pcalm::backend::Reference::<f64>::new(), file.loss, rho);
+        let mut minibatch = Minibatch::new(pcalm::backend::Reference::<f64>::new(), file.loss);
         minibatch.load(&file.network, &batch.batch().unwrap()).unwrap();
         let over_batch = curvature(&mut minibatch, &file.network, 1e-5, 1000).unwrap().lambda_max;
         let (x, y) = batch.first();
-        let linearisation = Linearisation::at_forward_pass(&file.network, file.loss, x, y, &[1.0]).unwrap();
+        let linearisation = Linearisation::at_forward_pass(&file.network, &file.loss.into(), x, y).unwrap();
         let spectrum = Spectrum::new(&linearisation).unwrap();
         println!(
             "L {depth} seed {seed}: batch {over_batch:.4}, sample {:.4} κ {:.4e}",

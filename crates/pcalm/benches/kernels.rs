@@ -9,8 +9,10 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::{Backend, Cpu, Problem},
     gradient::Gradient,
+    lagrangian::DualStep,
     loss::Loss,
     network::{Network, Placement},
+    objective::Objective,
     optimizer::{Optimizer, Settings},
     state::{Block, State},
 };
@@ -27,8 +29,7 @@ struct Fixture {
     network: Network<f32>,
     block: Block<f32>,
     state: State<f32>,
-    rho: Vec<f32>,
-    alpha: Vec<f32>,
+    objective: Objective<f32>,
 }
 
 impl Fixture {
@@ -39,16 +40,15 @@ impl Fixture {
         block.input.load(&x);
         block.target.load(&y);
         Cpu::new().drive(&network, &mut block, &mut state);
-        let ones = vec![1.0; network.hidden()];
-        let mut fixture = Fixture { network, block, state, rho: ones.clone(), alpha: ones };
-        fixture.run(|cpu, problem, state, _| cpu.forward(problem, state));
-        fixture.run(|cpu, problem, state, alpha| cpu.credit_sweep(problem, state, alpha));
+        let mut fixture = Fixture { network, block, state, objective: Loss::SquaredError.into() };
+        fixture.run(|cpu, problem, state| cpu.forward(problem, state));
+        fixture.run(|cpu, problem, state| cpu.credit_sweep(problem, state, DualStep::Along(1.0)));
         fixture
     }
 
-    fn run(&mut self, kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>, &[f32])) {
-        let Fixture { network, block, state, rho, alpha } = self;
-        kernel(&Cpu::new(), &Problem { network, block, rho, loss: Loss::SquaredError }, state, alpha);
+    fn run(&mut self, kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>)) {
+        let Fixture { network, block, state, objective } = self;
+        kernel(&Cpu::new(), &Problem { network, block, objective }, state);
     }
 
     /// FLOPs of one product on every edge but the first.
@@ -61,7 +61,7 @@ fn bench(
     bencher: Bencher,
     size: (usize, usize),
     products: usize,
-    kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>, &[f32]),
+    kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>),
 ) {
     let mut fixture = Fixture::new(size, Activation::Relu);
     bencher.counter(ItemsCount::new(products * fixture.flops())).bench_local(|| fixture.run(&kernel));
@@ -69,29 +69,29 @@ fn bench(
 
 #[divan::bench(args = SIZES)]
 fn forward_pass(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state, _| cpu.forward(problem, state));
+    bench(bencher, size, 1, |cpu, problem, state| cpu.forward(problem, state));
 }
 
 #[divan::bench(args = SIZES)]
-fn credit_sweep(bencher: Bencher, size: (usize, usize)) {
+fn credit(bencher: Bencher, size: (usize, usize)) {
     // α = 0: the duals stay finite however often it runs.
-    bench(bencher, size, 1, |cpu, problem, state, alpha| cpu.credit_sweep(problem, state, &vec![0.0; alpha.len()]));
+    bench(bencher, size, 1, |cpu, problem, state| cpu.credit_sweep(problem, state, DualStep::Still));
 }
 
 #[divan::bench(args = SIZES)]
-fn activity_sweep(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state, _| cpu.activity_sweep(problem, state, 0.0));
+fn descend(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 1, |cpu, problem, state| cpu.activity_sweep(problem, state, 0.0));
 }
 
 #[divan::bench(args = SIZES)]
-fn adjoint_sweep(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state, _| cpu.adjoint_sweep(problem, state));
+fn adjoint(bencher: Bencher, size: (usize, usize)) {
+    bench(bencher, size, 1, |cpu, problem, state| cpu.adjoint_sweep(problem, state));
 }
 
 /// Both sweeps fused, every layer at work.
 #[divan::bench(args = SIZES)]
 fn cycle(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 2, |cpu, problem, state, alpha| cpu.cycle(problem, state, alpha, 0.25));
+    bench(bencher, size, 2, |cpu, problem, state| cpu.cycle(problem, state, DualStep::Along(1.0), 0.25));
 }
 
 /// The fused cycle at (64, 32) with each activation.
@@ -100,15 +100,15 @@ fn cycle_of(bencher: Bencher, activation: &Activation) {
     let mut fixture = Fixture::new((64, 32), *activation);
     bencher
         .counter(ItemsCount::new(2 * fixture.flops()))
-        .bench_local(|| fixture.run(|cpu, problem, state, alpha| cpu.cycle(problem, state, alpha, 0.25)));
+        .bench_local(|| fixture.run(|cpu, problem, state| cpu.cycle(problem, state, DualStep::Along(1.0), 0.25)));
 }
 
 #[divan::bench(args = SIZES)]
 fn weight_gradient(bencher: Bencher, size: (usize, usize)) {
     let fixture = Fixture::new(size, Activation::Relu);
     let mut gradient = Gradient::zeros(&fixture.network);
-    let Fixture { network, block, state, rho, .. } = &fixture;
-    let problem = Problem { network, block, rho, loss: Loss::SquaredError };
+    let Fixture { network, block, state, objective } = &fixture;
+    let problem = Problem { network, block, objective };
     bencher.counter(ItemsCount::new(fixture.flops())).bench_local(|| {
         for (edge, out) in gradient.edges.iter_mut().enumerate().skip(1) {
             Cpu::new().weight_gradient(&problem, state, edge, 1.0, out);

@@ -46,9 +46,9 @@ fn main() -> Result<(), Error> {
 fn milliseconds([width, depth, batch, budget]: Size) -> Result<f64, Error> {
     let network = common::network(width, depth, Activation::Relu, Placement::Pre)?;
     let (x, y) = common::samples(batch);
-    let mut minibatch = Minibatch::new(Cpu::new(), Loss::SquaredError, vec![1.0; network.hidden()]);
+    let mut minibatch = Minibatch::new(Cpu::new(), Loss::SquaredError);
     minibatch.load(&network, &Batch::new(&x, &y, batch)?)?;
-    let settings = RuleSettings { hidden: network.hidden(), budget, ..RuleSettings::default() };
+    let settings = RuleSettings { budget, ..RuleSettings::default() };
     let rule = rule::build::<Cpu>("pc-alm", &settings)?;
     let mut failed: Result<(), Error> = Ok(());
     let seconds = common::best(15, || failed = minibatch.infer(&network, rule.as_ref()).map(drop));

@@ -162,18 +162,17 @@ fn measure<B: Backend<Real = f32> + Clone>(
     let activation = Activation::from_name(&args.activation).unwrap_or(Activation::Relu);
     let placement = Placement::from_name(&args.placement).unwrap_or_default();
     let network = common::network(width, depth, activation, placement)?;
-    let settings = RuleSettings { hidden: network.hidden(), budget, ..RuleSettings::default() };
+    let settings = RuleSettings { budget, ..RuleSettings::default() };
     let (x, y) = common::samples(args.batch);
     let batch = Batch::new(&x, &y, args.batch)?;
 
-    let rho = vec![1.0f32; network.hidden()];
-    let mut minibatch = Minibatch::new(backend.clone(), Loss::SquaredError, rho.clone());
+    let mut minibatch = Minibatch::new(backend.clone(), Loss::SquaredError);
     minibatch.load(&network, &batch)?;
     let alm = rule::build::<B>("pc-alm", &settings)?;
     let pc = rule::build::<B>("pc", &settings)?;
     let optimizer = Optimizer::new(Settings::default(), &network)?;
-    let trained = Minibatch::new(backend, Loss::SquaredError, rho);
-    let mut trainer = Trainer::new(network.clone(), rule::build::<B>("pc-alm", &settings)?, optimizer, trained);
+    let trained = Minibatch::new(backend, Loss::SquaredError);
+    let mut trainer = Trainer::new(network.clone(), rule::build::<B>("pc-alm", &settings)?, optimizer, trained)?;
 
     minibatch.reset_work();
     let executed = 2e-9 * minibatch.infer(&network, alm.as_ref())?.work.multiply_adds as f64;

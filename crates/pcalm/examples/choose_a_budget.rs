@@ -27,22 +27,16 @@ fn main() -> Result<(), Error> {
         let x: Vec<f64> = (0..SAMPLES * 20).map(|i| (i as f64 * 12.9898).sin()).collect();
         let y: Vec<f64> = (0..SAMPLES * 10).map(|i| (i as f64 * 78.233).sin()).collect();
 
-        let linearisation = Linearisation::at_forward_pass(&network, Loss::SquaredError, &x[..20], &y[..10], &[1.0])?;
+        let linearisation = Linearisation::at_forward_pass(&network, &Loss::SquaredError.into(), &x[..20], &y[..10])?;
         let spectrum = Spectrum::new(&linearisation)?;
         let advice = Advice::new(&linearisation, &spectrum)?;
 
         let alignments = |alpha: f64| -> Result<Vec<f64>, Error> {
-            let settings = RuleSettings {
-                hidden: network.hidden(),
-                budget: 2 * advice.budget,
-                eta: advice.eta,
-                alpha,
-                ..RuleSettings::default()
-            };
+            let settings =
+                RuleSettings { budget: 2 * advice.budget, eta: advice.eta, alpha, ..RuleSettings::default() };
             let rule = rule::build::<Reference<f64>>("pc-alm", &settings)?;
-            let rho = vec![1.0; network.hidden()];
             let batch = Batch::new(&x, &y, SAMPLES)?;
-            let wave = Wave::watch(&Reference::new(), &network, &batch, Loss::SquaredError, &rho, rule.as_ref())?;
+            let wave = Wave::watch(&Reference::new(), &network, &batch, &Loss::SquaredError.into(), rule.as_ref())?;
             let at = |step: usize| wave.moments[step].agreement.cosine;
             Ok([advice.budget / 2, advice.budget, 2 * advice.budget].map(at).to_vec())
         };

@@ -1,6 +1,6 @@
 //! Weight gradients, and how two of them compare (MATHS.md §9).
 
-use crate::{network::Network, real::Real};
+use crate::{error::Error, network::Network, real::Real};
 
 /// One gradient per weight matrix, row-major like the weights; a mean over the batch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +14,23 @@ impl<R: Real> Gradient<R> {
     pub fn zeros(network: &Network<R>) -> Self {
         Gradient { edges: network.edges().iter().map(|e| vec![R::zero(); e.weight().len()]).collect() }
     }
+
+    /// Whether it has the shape of the network's weights.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn fits(&self, network: &Network<R>) -> Result<(), Error> {
+        shaped_like(&self.edges, network, "the gradient")
+    }
+}
+
+/// Refuses numbers per edge that are not as many as the network's weights; `what` they are, for the message.
+pub(crate) fn shaped_like<R: Real>(edges: &[Vec<R>], network: &Network<R>, what: &str) -> Result<(), Error> {
+    let weights = network.edges().iter().map(|e| e.weight().len());
+    if edges.iter().map(Vec::len).eq(weights) {
+        return Ok(());
+    }
+    Err(Error::Network(format!("{what} was made for weights of another shape")))
 }
 
 /// Direction and size of one gradient relative to another: cosine and norm ratio.

@@ -39,6 +39,15 @@ impl Stop {
     }
 }
 
+/// Where inference stands as a step begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Cycles done.
+    pub cycle: usize,
+    /// Steps done in the cycle under way.
+    pub inner: usize,
+}
+
 /// Sees every state inference visits; `()` looks at nothing.
 pub trait Observer<R> {
     /// Called before the first cycle (`step` 0) and after each.
@@ -70,12 +79,13 @@ pub struct Inference {
 /// larger) count as exploded.
 pub const EXPLOSION: f64 = 1e6;
 
-/// Cycles between looks at the size of activities and output. On finding a divergence the loop is run
+/// Steps between looks at the size of activities and output. On finding a divergence the loop is run
 /// again with a look at every step, to name the first bad one.
 const LOOK_EVERY: usize = 64;
 
-/// Runs `rule` on `lagrangian`: init, then cycles until the rule, the observer, an interrupt or a
-/// divergence stops it, then the credit for the weight gradient. The only inference loop there is.
+/// Runs `rule` on `lagrangian`: init, then steps until the rule, the observer, an interrupt or a
+/// divergence stops it, then the credit of the (z, λ) it settled on. The only inference loop there is:
+/// budget, tolerance and observer look between cycles, interrupts and divergences at every step.
 pub fn infer<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
@@ -98,35 +108,41 @@ fn attempt<B: Backend>(
     observer: &mut dyn Observer<B::Real>,
     mut closely: Option<&mut Stack<B::Real>>,
 ) -> Inference {
-    // What an earlier inference knew of its own front does not hold for other weights or samples.
-    state.front = 0;
+    state.begin(rule.memory());
     rule.init(lagrangian, state);
     let look = Look::new(rule.name(), lagrangian, state);
-    let mut steps = 0;
+    let (mut at, mut done) = (Step::default(), 0usize);
     loop {
         if lagrangian.interrupted() {
-            return Inference { steps, stop: Stop::Interrupted };
+            return Inference { steps: at.cycle, stop: Stop::Interrupted };
         }
-        let stop = rule.terminate(lagrangian, state, steps);
+        let between = at.inner == 0;
+        let stop = if between { rule.terminate(lagrangian, state, at.cycle) } else { None };
         if let Some(residuals) = &mut closely {
             // A cycle leaves the output of the activities it began with.
             lagrangian.residuals(state, residuals);
         }
-        if (closely.is_some() || steps % LOOK_EVERY == 0 || stop.is_some())
+        // The cycle that a divergence is found in counts.
+        let steps = if between { at.cycle } else { at.cycle + 1 };
+        if (closely.is_some() || done.is_multiple_of(LOOK_EVERY) || stop.is_some())
             && let Some(divergence) = look.at(steps, state)
         {
             return Inference { steps, stop: Stop::Diverged(divergence) };
         }
-        let seen = observer.observe(steps, state);
-        let stop = stop.or(seen.is_break().then_some(Stop::Observer));
-        if let Some(stop) = stop {
-            rule.read(lagrangian, state);
+        let halted = between && observer.observe(at.cycle, state).is_break();
+        if let Some(stop) = stop.or(halted.then_some(Stop::Observer)) {
+            rule.settle(lagrangian, state);
+            lagrangian.settle(state);
             // Only now is the output that of the final activities.
             let overflow = look.at_output(steps, state);
             return Inference { steps, stop: overflow.map_or(stop, Stop::Diverged) };
         }
-        rule.step(lagrangian, state);
-        steps += 1;
+        rule.step(lagrangian, state, at);
+        done += 1;
+        at = match rule.completes(lagrangian, state, at) {
+            true => Step { cycle: at.cycle + 1, inner: 0 },
+            false => Step { inner: at.inner + 1, ..at },
+        };
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     backend::{Backend, Problem},
     error::Error,
     gradient::Gradient,
-    loss::Loss,
     network::Network,
+    objective::Objective,
     real::Real,
     stack::Stack,
     state::{Block, State},
@@ -59,32 +59,38 @@ impl std::ops::AddAssign for Energies {
     }
 }
 
-/// ρ_l for each of `hidden` layers from one value for all or one per layer.
-pub fn penalties<R: Real>(values: &[f64], hidden: usize) -> Result<Vec<R>, Error> {
-    if let Some(bad) = values.iter().find(|v| !(v.is_finite() && **v > 0.0)) {
-        return Err(Error::setting("rho", format!("{bad} is not a positive number")));
-    }
-    match values {
-        [all] => Ok(vec![R::of(*all); hidden]),
-        _ if values.len() == hidden => Ok(values.iter().map(|&v| R::of(v)).collect()),
-        _ => Err(Error::setting(
-            "rho",
-            format!("{} values for {hidden} hidden layers; give one, or one per hidden layer", values.len()),
-        )),
+/// How far λ goes along the residuals before the activities move: λ_l += step · c_l.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DualStep<R> {
+    /// Not at all.
+    Still,
+    /// By α.
+    Along(R),
+    /// By the layer's own ρ_l: the method of multipliers.
+    Penalty,
+}
+
+impl<R: Real> DualStep<R> {
+    /// The step of a layer with penalty `rho`.
+    pub fn at(self, rho: R) -> R {
+        match self {
+            DualStep::Still => R::zero(),
+            DualStep::Along(alpha) => alpha,
+            DualStep::Penalty => rho,
+        }
     }
 }
 
 impl<'a, B: Backend> Lagrangian<'a, B> {
-    /// The Lagrangian of `block` under `network`, with penalties ρ_l (one per hidden layer).
+    /// The Lagrangian of `block` under `network`.
     ///
     /// # Errors
-    /// If the block or ρ does not fit the network.
+    /// If the block or the objective's penalties do not fit the network.
     pub fn new(
         backend: &'a B,
         network: &'a Network<B::Real>,
         block: &'a Block<B::Real>,
-        rho: &'a [B::Real],
-        loss: Loss,
+        objective: &'a Objective<B::Real>,
     ) -> Result<Self, Error> {
         if block.input.rows() != network.inputs() || block.target.rows() != network.outputs() {
             return Err(Error::Batch(format!(
@@ -95,10 +101,8 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
                 network.outputs()
             )));
         }
-        if rho.len() != network.hidden() {
-            return Err(Error::setting("rho", format!("{} values for {} hidden layers", rho.len(), network.hidden())));
-        }
-        Ok(Lagrangian { backend, problem: Problem { network, block, rho, loss }, interrupt: None })
+        objective.fits(network)?;
+        Ok(Lagrangian { backend, problem: Problem { network, block, objective }, interrupt: None })
     }
 
     /// The same, with iterations that stop early once `flag` is raised.
@@ -111,7 +115,7 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
-    /// The fixed parts: network, block, penalties and loss.
+    /// The fixed parts: network, block and objective.
     pub fn problem(&self) -> &Problem<'a, B::Real> {
         &self.problem
     }
@@ -126,26 +130,44 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.backend.forward(&self.problem, state);
         state.duals.clear();
         state.front = self.problem.network.hidden();
+        state.current = false;
     }
 
-    /// λ_l += `dual_step[l]` c_l, then q = λ + ρc, at the current activities.
-    pub fn credit_sweep(&self, state: &mut State<B::Real>, dual_step: &[B::Real]) {
+    /// λ_l += step · c_l, then q = λ + ρc, at the current activities.
+    pub fn credit(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>) {
         self.backend.credit_sweep(&self.problem, state, dual_step);
+        state.current = true;
     }
 
-    /// z ← z − η ∂𝓛/∂z at the credit of the last credit sweep.
-    pub fn activity_sweep(&self, state: &mut State<B::Real>, eta: B::Real) {
+    /// z ← z − η ∂𝓛/∂z at the credit that was last taken.
+    pub fn descend(&self, state: &mut State<B::Real>, eta: B::Real) {
         self.backend.activity_sweep(&self.problem, state, eta);
+        state.current = false;
     }
 
-    /// A credit sweep, then an activity sweep: one cycle of inference, as fast as the backend can.
-    pub fn cycle(&self, state: &mut State<B::Real>, dual_step: &[B::Real], eta: B::Real) {
+    /// [`credit`](Self::credit), then [`descend`](Self::descend), as fast as the backend can.
+    pub fn cycle(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>, eta: B::Real) {
         self.backend.cycle(&self.problem, state, dual_step, eta);
+        state.current = false;
     }
 
-    /// λ ← the BP adjoints at the current activities, and credit with them.
-    pub fn adjoint_sweep(&self, state: &mut State<B::Real>) {
+    /// λ ← the BP adjoints at the forward pass that `state` holds: with c = 0 they are the credit.
+    pub fn adjoint(&self, state: &mut State<B::Real>) {
         self.backend.adjoint_sweep(&self.problem, state);
+        state.current = true;
+    }
+
+    /// The credit of the (z, λ) that inference ends with, unless it is there already; of the samples alone,
+    /// whatever a rule has done to the padding.
+    pub(crate) fn settle(&self, state: &mut State<B::Real>) {
+        if !state.current {
+            self.credit(state, DualStep::Still);
+        }
+        let samples = self.samples();
+        for q in &mut state.credit.layers {
+            let cols = q.cols();
+            q.data_mut().chunks_exact_mut(cols).for_each(|row| row[samples..].fill(B::Real::zero()));
+        }
     }
 
     /// `gradient` ← ∂𝓛/∂z at the credit in `state`, per sample.
@@ -177,13 +199,13 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.residuals(state, residuals);
         let samples = self.samples();
         let mut sum = Energies {
-            loss: self.problem.loss.total(&state.output, &self.problem.block.target, samples),
+            loss: self.problem.objective.loss().total(&state.output, &self.problem.block.target, samples),
             ..Energies::default()
         };
         for (l, c) in residuals.layers.iter().enumerate() {
             let norm = c.norm_squared(samples);
             sum.residual_norm_squared += norm;
-            sum.residual += 0.5 * self.problem.rho[l].wide() * norm;
+            sum.residual += 0.5 * self.problem.objective.penalty(l).wide() * norm;
             for i in 0..c.rows() {
                 let pairs = c.row(i)[..samples].iter().zip(state.duals.layers[l].row(i));
                 sum.dual += pairs.map(|(c, lambda)| c.wide() * lambda.wide()).sum::<f64>();

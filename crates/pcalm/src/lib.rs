@@ -11,6 +11,7 @@ pub mod loss;
 pub mod memory;
 pub mod minibatch;
 pub mod network;
+pub mod objective;
 pub mod optimizer;
 pub mod parametrization;
 pub mod real;

@@ -25,18 +25,17 @@ pub fn weight_bytes(parameters: u64, number: usize, moments: usize) -> Option<u6
 /// Bytes of the blocks and states of a minibatch of `samples` samples on `backend`, for a network
 /// of widths D, n_1 … n_L; `None` if 64 bits cannot count them, or there are less than two widths.
 ///
-/// `extra` counts the copies of the hidden activities that some rules keep besides: one for momentum
-/// (pc-nesterov), one for looking at the gradient (with a tolerance, and mm).
+/// `memory`: how many stacks the rule [keeps](crate::rule::Rule::memory) besides.
 pub fn state_bytes<B: Backend>(
     backend: &B,
     widths: &[usize],
     placement: Placement,
     samples: usize,
-    extra: usize,
+    memory: usize,
 ) -> Option<u64> {
     let size = backend.block_samples();
     let padded = |samples: usize| samples.checked_next_multiple_of(LANES);
     let columns = padded(size)?.checked_mul(samples / size)?.checked_add(padded(samples % size)?)?;
-    let numbers = state::rows(widths, placement, extra)?.checked_mul(columns as u128)?;
+    let numbers = state::rows(widths, placement, memory)?.checked_mul(columns as u128)?;
     u64::try_from(numbers.checked_mul(B::Real::BYTES as u128)?).ok()
 }

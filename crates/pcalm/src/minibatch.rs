@@ -9,10 +9,10 @@ use crate::{
     gradient::Gradient,
     infer::{Stop, infer, overflow},
     lagrangian::{Energies, Lagrangian},
-    loss::Loss,
     network::{Edge, Network, Placement},
+    objective::Objective,
     real::Real,
-    rule::{Rule, check_fit},
+    rule::Rule,
     stack::{LANES, Matrix, Stack},
     state::{Block, State, Work},
 };
@@ -131,7 +131,7 @@ impl Score {
     fn of<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Result<Self, Box<Divergence>> {
         let (problem, output) = (lagrangian.problem(), &state.output);
         let (target, samples) = (&problem.block.target, problem.block.samples);
-        let loss = problem.loss.total(output, target, samples);
+        let loss = problem.objective.loss().total(output, target, samples);
         if !loss.is_finite() {
             return Err(overflow(rule, lagrangian, state));
         }
@@ -168,8 +168,7 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Minibatch<B: Backend> {
     backend: B,
-    loss: Loss,
-    rho: Vec<B::Real>,
+    objective: Objective<B::Real>,
     samples: usize,
     slots: Vec<Slot<B::Real>>,
     interrupt: Arc<AtomicBool>,
@@ -182,9 +181,15 @@ struct Slot<R> {
 }
 
 impl<B: Backend> Minibatch<B> {
-    /// Holds no samples yet; ρ_l as from [`penalties`](crate::lagrangian::penalties).
-    pub fn new(backend: B, loss: Loss, rho: Vec<B::Real>) -> Self {
-        Minibatch { backend, loss, rho, samples: 0, slots: Vec::new(), interrupt: Arc::default() }
+    /// Holds no samples yet; with a bare loss, ρ is 1.
+    pub fn new(backend: B, objective: impl Into<Objective<B::Real>>) -> Self {
+        let objective = objective.into();
+        Minibatch { backend, objective, samples: 0, slots: Vec::new(), interrupt: Arc::default() }
+    }
+
+    /// Loss and penalties of every inference here.
+    pub fn objective(&self) -> &Objective<B::Real> {
+        &self.objective
     }
 
     /// From now on, while `flag` is raised (true), inference and power iterations end before their
@@ -238,10 +243,9 @@ impl<B: Backend> Minibatch<B> {
     /// Runs `rule` on every block; the states keep the result.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded, the rule was made for another depth, or the
-    /// flag of [`set_interrupt`](Self::set_interrupt) is raised.
+    /// If no samples are loaded, the network does not fit them, or the flag of
+    /// [`set_interrupt`](Self::set_interrupt) is raised.
     pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
-        check_fit(rule, network)?;
         let parts = self.map(network, |lagrangian, state| {
             let mut score = Ok(Score::default());
             let mut look = |step: usize, state: &State<B::Real>| {
@@ -276,7 +280,7 @@ impl<B: Backend> Minibatch<B> {
     /// Loss and accuracy of the forward pass, without inference.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded, or the loss is not finite.
+    /// If no samples are loaded, the network does not fit them, or the loss is not finite.
     pub fn evaluate(&mut self, network: &Network<B::Real>) -> Result<Score, Error> {
         let scores = self.map(network, |lagrangian, state| {
             lagrangian.forward(state);
@@ -291,12 +295,17 @@ impl<B: Backend> Minibatch<B> {
 
     /// `gradient` ← the weight gradient at the states' credit, a mean over the batch; returns
     /// the work of it.
-    pub fn weight_gradient(&self, network: &Network<B::Real>, gradient: &mut Gradient<B::Real>) -> Work {
+    ///
+    /// # Errors
+    /// If no samples are loaded, or network or gradient do not fit them.
+    pub fn weight_gradient(&self, network: &Network<B::Real>, gradient: &mut Gradient<B::Real>) -> Result<Work, Error> {
+        self.ready(network)?;
+        gradient.fits(network)?;
         let weight = B::Real::of(1.0 / self.samples as f64);
         gradient.edges.par_iter_mut().enumerate().for_each(|(edge, out)| {
             out.fill(B::Real::zero());
             for slot in &self.slots {
-                let problem = Problem { network, block: &slot.block, rho: &self.rho, loss: self.loss };
+                let problem = Problem { network, block: &slot.block, objective: &self.objective };
                 self.backend.weight_gradient(&problem, &slot.state, edge, weight, out);
             }
         });
@@ -304,13 +313,13 @@ impl<B: Backend> Minibatch<B> {
         for edge in network.edges() {
             work.count(edge.rows(), edge.cols(), self.samples);
         }
-        work
+        Ok(work)
     }
 
     /// The energies at the states, summed over the samples.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded.
+    /// If no samples are loaded, or the network does not fit them.
     pub fn energies(&mut self, network: &Network<B::Real>) -> Result<Energies, Error> {
         let parts = self.map(network, |lagrangian, state| {
             let mut buffer = state.activities.clone();
@@ -343,20 +352,32 @@ impl<B: Backend> Minibatch<B> {
     /// What `measure` says of each block's Lagrangian and state, in block order.
     ///
     /// # Errors
-    /// If the network does not fit the samples loaded.
+    /// If no samples are loaded, or the network does not fit them.
     pub fn map<T: Send>(
         &mut self,
         network: &Network<B::Real>,
         measure: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> T + Sync,
     ) -> Result<Vec<T>, Error> {
-        let (backend, rho, loss, interrupt) = (&self.backend, &self.rho[..], self.loss, &*self.interrupt);
+        self.ready(network)?;
+        let (backend, objective, interrupt) = (&self.backend, &self.objective, &*self.interrupt);
         let slots = self.slots.par_iter_mut();
         slots
             .map(|slot| {
-                let lagrangian = Lagrangian::new(backend, network, &slot.block, rho, loss)?.interruptible(interrupt);
+                let lagrangian = Lagrangian::new(backend, network, &slot.block, objective)?.interruptible(interrupt);
                 Ok(measure(&lagrangian, &mut slot.state))
             })
             .collect()
+    }
+
+    /// Whether samples are loaded, for a network of this shape.
+    fn ready(&self, network: &Network<B::Real>) -> Result<(), Error> {
+        if self.slots.is_empty() {
+            return Err(Error::Batch("no samples are loaded yet".into()));
+        }
+        match self.slots.iter().all(|slot| slot.fits(network, slot.block.samples)) {
+            true => Ok(()),
+            false => Err(Error::Batch("the samples were loaded for a network of another shape".into())),
+        }
     }
 }
 

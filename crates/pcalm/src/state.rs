@@ -26,10 +26,10 @@ pub struct State<R> {
     pub(crate) front: usize,
     pub(crate) work: Work,
     pub(crate) scratch: Scratch<R>,
-    /// One matrix per hidden layer, for rules that look at a gradient; empty until one does.
-    pub(crate) look: Stack<R>,
-    /// z before the last activity step, for rules with momentum; empty until one needs it.
-    pub(crate) previous: Stack<R>,
+    /// Whether credit, slopes, rates and output are those of the present z and λ.
+    pub(crate) current: bool,
+    /// What the rule keeps from step to step.
+    pub(crate) memory: Vec<Stack<R>>,
 }
 
 /// Buffers of the widest layer's size.
@@ -69,8 +69,8 @@ impl<R: Real> State<R> {
             output: Matrix::zeros(network.outputs(), samples),
             front: 0,
             work: Work::default(),
-            look: Stack::default(),
-            previous: Stack::default(),
+            current: false,
+            memory: Vec::new(),
             scratch: Scratch { pulled: buffer(), signal: buffer(), rolling: [rolling(), rolling()] },
         }
     }
@@ -82,7 +82,7 @@ impl<R: Real> State<R> {
 
     /// z, to be changed at will.
     pub fn activities_mut(&mut self) -> &mut Stack<R> {
-        self.front = 0;
+        self.touch();
         &mut self.activities
     }
 
@@ -93,7 +93,7 @@ impl<R: Real> State<R> {
 
     /// λ, to be changed at will.
     pub fn duals_mut(&mut self) -> &mut Stack<R> {
-        self.front = 0;
+        self.touch();
         &mut self.duals
     }
 
@@ -103,8 +103,9 @@ impl<R: Real> State<R> {
         &self.credit
     }
 
-    /// q, to be changed at will.
+    /// q, to be changed at will: for operators on a direction. Inference takes none from here.
     pub fn credit_mut(&mut self) -> &mut Stack<R> {
+        self.current = false;
         &mut self.credit
     }
 
@@ -113,39 +114,43 @@ impl<R: Real> State<R> {
         &self.output
     }
 
-    /// Forgets the last activity step: momentum starts from nothing.
-    pub(crate) fn rest(&mut self) {
-        if self.previous.layers.is_empty() {
-            self.previous = self.activities.clone();
-        } else {
-            self.previous.copy_from(&self.activities);
-        }
+    /// The stacks that the rule [keeps](crate::rule::Rule::memory) from step to step.
+    pub fn memory(&self) -> &[Stack<R>] {
+        &self.memory
     }
 
-    /// z ← z + β(z − z before the last activity step), which becomes z; padding stays as it is.
-    pub(crate) fn look_ahead(&mut self, beta: R, samples: usize) {
-        // Layers below the front have not moved.
-        let moved = self.activities.layers.iter_mut().zip(&mut self.previous.layers).skip(self.front);
-        for (z, previous) in moved {
-            let cols = z.cols();
-            let rows = z.data_mut().chunks_exact_mut(cols).zip(previous.data_mut().chunks_exact_mut(cols));
-            for (z, previous) in rows {
-                for (z, previous) in z[..samples].iter_mut().zip(previous) {
-                    let now = *z;
-                    *z = now + beta * (now - *previous);
-                    *previous = now;
-                }
-            }
-        }
+    /// z, λ and what the rule keeps, all to be changed at will.
+    pub fn parts_mut(&mut self) -> (&mut Stack<R>, &mut Stack<R>, &mut [Stack<R>]) {
+        self.touch();
+        (&mut self.activities, &mut self.duals, &mut self.memory)
+    }
+
+    /// Makes ready for an inference by a rule that keeps so many stacks: what an earlier one knew does not
+    /// hold for other weights or samples.
+    pub(crate) fn begin(&mut self, memory: usize) {
+        self.touch();
+        self.memory.resize_with(memory, || self.activities.clone());
+        self.memory.iter_mut().for_each(Stack::clear);
+    }
+
+    /// Nothing more is known of z and λ.
+    fn touch(&mut self) {
+        (self.front, self.current) = (0, false);
     }
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let stacks =
-            [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.look, &self.previous];
+        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates];
         let rolling = self.scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
         let others = [&self.output, &self.scratch.pulled, &self.scratch.signal];
-        stacks.iter().flat_map(|s| &s.layers).chain(rolling).chain(others).map(Matrix::bytes).sum()
+        stacks
+            .into_iter()
+            .chain(&self.memory)
+            .flat_map(|s| &s.layers)
+            .chain(rolling)
+            .chain(others)
+            .map(Matrix::bytes)
+            .sum()
     }
 
     /// Work done since the counter was last reset.
@@ -155,9 +160,8 @@ impl<R: Real> State<R> {
 }
 
 /// Rows of every buffer of a [`State`] and its [`Block`] together, for widths D, n_1 … n_L: their
-/// numbers per column, counted without making them. `extra`: how many of `look` and `previous` are
-/// in use.
-pub(crate) fn rows(widths: &[usize], placement: Placement, extra: usize) -> Option<u128> {
+/// numbers per column, counted without making them; with the `memory` stacks of a rule.
+pub(crate) fn rows(widths: &[usize], placement: Placement, memory: usize) -> Option<u128> {
     let wide = |n: &usize| *n as u128;
     let ([d, layers @ ..], widest) = (widths, widths.iter().map(wide).max()?) else { return None };
     let (o, first) = (wide(layers.last()?), wide(layers.first()?));
@@ -168,7 +172,7 @@ pub(crate) fn rows(widths: &[usize], placement: Placement, extra: usize) -> Opti
     };
     let [z, duals, slopes, credit, output] = [hidden, hidden, hidden, hidden + o, o];
     let scratch = 8 * widest;
-    let state = z + duals + slopes + credit + output + rates + scratch + extra as u128 * hidden;
+    let state = z + duals + slopes + credit + output + rates + scratch + memory as u128 * hidden;
     let [input, target, drive] = [wide(d), o, first];
     Some(state + input + target + drive + drive_slopes)
 }

@@ -50,14 +50,19 @@ pub struct Probe {
 
 impl<B: Backend> Trainer<B> {
     /// Puts the parts together.
+    ///
+    /// # Errors
+    /// If the optimizer was made for another network, or the minibatch's penalties do not fit this one.
     pub fn new(
         network: Network<B::Real>,
         rule: Box<dyn Rule<B>>,
         optimizer: Optimizer<B::Real>,
         minibatch: Minibatch<B>,
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        optimizer.fits(&network)?;
+        minibatch.objective().fits(&network)?;
         let gradient = Gradient::zeros(&network);
-        Trainer { network, rule, optimizer, minibatch, gradient }
+        Ok(Trainer { network, rule, optimizer, minibatch, gradient })
     }
 
     /// Goes on with another rule.
@@ -81,25 +86,19 @@ impl<B: Backend> Trainer<B> {
         Memory { weights: 2 * weights + self.optimizer.bytes(), states: self.minibatch.bytes() }
     }
 
-    /// Replaces network and optimizer by those of a checkpoint.
-    pub fn restore(&mut self, network: Network<B::Real>, optimizer: Optimizer<B::Real>) {
-        self.network = network;
-        self.optimizer = optimizer;
-    }
-
     /// Inference on `batch`, then one update of the weights at learning rate `rate`.
     ///
     /// # Errors
-    /// If the batch does not fit the network, the activities diverged, or the minibatch was
-    /// interrupted; weights and optimizer are then as they were.
+    /// If the batch does not fit the network, the activities diverged, the minibatch was interrupted, or the
+    /// rate is not a number of at least 0; weights and optimizer are then as they were.
     pub fn step(&mut self, batch: &Batch<B::Real>, rate: f64) -> Result<Report, Error> {
         self.minibatch.load(&self.network, batch)?;
         let mut report = self.minibatch.infer(&self.network, self.rule.as_ref())?;
         if let Stop::Diverged(divergence) = report.stop {
             return Err(Error::Diverged(divergence));
         }
-        report.work += self.minibatch.weight_gradient(&self.network, &mut self.gradient);
-        self.optimizer.update(&mut self.network, &self.gradient, rate);
+        report.work += self.minibatch.weight_gradient(&self.network, &mut self.gradient)?;
+        self.optimizer.update(&mut self.network, &self.gradient, rate)?;
         Ok(report)
     }
 
@@ -137,13 +136,13 @@ pub fn probe<B: Backend>(
     let mut backprop = Gradient::zeros(network);
     minibatch.load(network, batch)?;
     minibatch.infer(network, &Backprop)?;
-    minibatch.weight_gradient(network, &mut backprop);
+    minibatch.weight_gradient(network, &mut backprop)?;
     minibatch.reset_work();
     let mut report = minibatch.infer(network, rule)?;
     if let Stop::Diverged(divergence) = report.stop {
         return Err(Error::Diverged(divergence));
     }
-    report.work += minibatch.weight_gradient(network, gradient);
+    report.work += minibatch.weight_gradient(network, gradient)?;
     let energies = minibatch.energies(network)?;
     let alignment = Alignment::new(gradient, &backprop);
     Ok(Probe { score: report.score, energies, alignment, steps: report.steps, stop: report.stop, work: report.work })

@@ -4,13 +4,13 @@ mod common;
 
 use common::{
     Data, SHAPES, away_from_kinks, derivative, distance_from_kinks, for_each_kind, inputs_of_phi, minibatch, network,
-    numbers, relative, run, settings,
+    numbers, relative, run, settings, weighted,
 };
 use pcalm::{
     activation::Activation,
     backend::Reference,
     gradient::Gradient,
-    lagrangian::Lagrangian,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Network, Placement},
     stack::{Matrix, Stack},
@@ -81,7 +81,7 @@ fn at_random_states(body: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, 
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
             let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
-            let mut minibatch = minibatch(&network, &data, loss, &rho);
+            let mut minibatch = minibatch(&network, &data, weighted(loss, &rho));
             let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
                 lagrangian.forward(state);
                 place(state.activities_mut(), &z);
@@ -98,14 +98,14 @@ fn backpropagation_is_the_derivative_of_the_mean_loss() {
     for &shape in SHAPES {
         for_each_kind(|activation, placement, loss, what| {
             let (network, data) = away_from_kinks(MARGIN, |seed| case(shape, (activation, placement, loss), seed));
-            let found = run("bp", &network, &data, loss, &settings(&network, 1, 1.0)).gradient;
+            let found = run("bp", &network, &data, loss, &settings(1, 1.0)).gradient;
             for (l, found) in found.edges.iter().enumerate() {
                 let wanted: Vec<f64> = (0..found.len())
                     .map(|i| {
                         derivative(STEP, |t| {
                             let mut moved = network.clone();
                             moved.edges_mut()[l].weight_mut()[i] += t;
-                            let mut minibatch = minibatch(&moved, &data, loss, &[1.0]);
+                            let mut minibatch = minibatch(&moved, &data, loss);
                             minibatch.evaluate(&moved).unwrap().mean_loss()
                         })
                     })
@@ -119,9 +119,9 @@ fn backpropagation_is_the_derivative_of_the_mean_loss() {
 
 #[test]
 fn the_activity_gradient_is_the_derivative_of_the_augmented_lagrangian() {
-    at_random_states(|lagrangian, state, network, what| {
+    at_random_states(|lagrangian, state, _, what| {
         let mut gradient = state.activities().clone();
-        lagrangian.credit_sweep(state, &vec![0.0; network.hidden()]);
+        lagrangian.credit(state, DualStep::Still);
         lagrangian.activity_gradient(state, &mut gradient);
         let mut buffer = state.activities().clone();
         for (l, found) in unload(&gradient).iter().enumerate() {
@@ -150,18 +150,18 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
             let duals = random_stack(&network.widths()[..network.hidden()], 1.0, 31);
             let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
             let at_state = |network: &Network<f64>| {
-                let mut minibatch = minibatch(network, &data, loss, &rho);
+                let mut minibatch = minibatch(network, &data, weighted(loss, &rho));
                 let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
                     lagrangian.forward(state);
                     place(state.activities_mut(), &z);
                     state.duals_mut().copy_from(&duals);
-                    lagrangian.credit_sweep(state, &vec![0.0; rho.len()]);
+                    lagrangian.credit(state, DualStep::Still);
                 };
                 minibatch.map(network, set).unwrap();
                 minibatch
             };
             let mut found = Gradient::zeros(&network);
-            at_state(&network).weight_gradient(&network, &mut found);
+            at_state(&network).weight_gradient(&network, &mut found).unwrap();
             for (l, found) in found.edges.iter().enumerate() {
                 let mut moved = network.clone();
                 let wanted: Vec<f64> = (0..found.len())
@@ -211,7 +211,7 @@ fn the_constraint_operator_is_the_derivative_of_residuals_and_output() {
 #[test]
 fn the_pull_back_is_the_transpose_of_the_push_forward_edge_by_edge() {
     at_random_states(|lagrangian, state, network, what| {
-        lagrangian.credit_sweep(state, &vec![0.0; network.hidden()]);
+        lagrangian.credit(state, DualStep::Still);
         let mut pulled = state.activities().clone();
         let mut pushed = Stack::zeros(&network.widths(), SAMPLES);
         for below in 0..network.hidden() {

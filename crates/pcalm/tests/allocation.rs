@@ -23,9 +23,9 @@ fn allocations<B: Backend>(backend: &B, rule: &str, placement: Placement, budget
     block.input.load(&cast(&data.x));
     block.target.load(&cast(&data.y));
     backend.drive(&network, &mut block, &mut state);
-    let rho = vec![B::Real::of(1.0); network.hidden()];
-    let lagrangian = Lagrangian::new(backend, &network, &block, &rho, Loss::CrossEntropy).unwrap();
-    let settings = rule::RuleSettings { tolerance: Some(1e-30), ..common::settings(&exact, budget, 0.1) };
+    let objective = Loss::CrossEntropy.into();
+    let lagrangian = Lagrangian::new(backend, &network, &block, &objective).unwrap();
+    let settings = rule::RuleSettings { tolerance: Some(1e-30), ..common::settings(budget, 0.1) };
     let rule = rule::build::<B>(rule, &settings).unwrap();
     infer(rule.as_ref(), &lagrangian, &mut state, &mut ());
     allocation_counter::measure(|| drop(infer(rule.as_ref(), &lagrangian, &mut state, &mut ()))).count_total

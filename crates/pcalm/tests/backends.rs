@@ -2,19 +2,20 @@
 
 mod common;
 
-use common::{Data, network, numbers, relative};
+use common::{Data, network, numbers, relative, weighted};
 use pcalm::{
     activation::ACTIVATIONS,
     backend::{Backend, Cpu, Reference, cpu::InstructionSet},
     gradient::Gradient,
     infer::infer,
-    lagrangian::{Lagrangian, penalties},
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     minibatch::{Batch, Minibatch},
     network::{Network, Placement},
+    objective::Objective,
     real::Real,
     rule::{self, RuleSettings},
-    stack::Stack,
+    stack::{Matrix, Stack},
     state::{Block, State},
 };
 use rand::{RngExt, SeedableRng};
@@ -54,18 +55,17 @@ fn outcome<B: Backend + Clone>(
     backend: B,
     network: &Network<B::Real>,
     data: &Data,
-    loss: Loss,
+    objective: impl Into<Objective<B::Real>>,
     rule: &str,
     settings: &RuleSettings,
 ) -> Vec<Vec<f64>> {
     let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
     let (x, y) = (cast(&data.x), cast(&data.y));
-    let rho = penalties(&settings.rho, network.hidden()).unwrap();
-    let mut minibatch = Minibatch::new(backend, loss, rho);
+    let mut minibatch = Minibatch::new(backend, objective);
     minibatch.load(network, &Batch::new(&x, &y, data.samples).unwrap()).unwrap();
     minibatch.infer(network, rule::build::<B>(rule, settings).unwrap().as_ref()).unwrap();
     let mut gradient = Gradient::zeros(network);
-    minibatch.weight_gradient(network, &mut gradient);
+    minibatch.weight_gradient(network, &mut gradient).unwrap();
     let wide = |values: Vec<B::Real>| -> Vec<f64> { values.iter().map(|v| v.wide()).collect() };
     let mut all = Vec::new();
     for l in 0..network.hidden() {
@@ -87,7 +87,7 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
                 let exact = network(widths, a % 3 != 0, phi, placement, (10 * s + a) as u64);
                 let rounded = exact.cast::<f32>();
                 let data = Data::new(&exact, samples, loss, 5);
-                let settings = common::settings(&exact, 9, 0.15);
+                let settings = common::settings(9, 0.15);
                 for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
                     let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings);
                     for cpu in backends() {
@@ -133,16 +133,17 @@ fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() 
         let exact = network(&widths, rng.random(), phi, placement, case as u64);
         let data = Data::new(&exact, samples, loss, case as u64);
         let budget = rng.random_range(1..12);
-        let rho = (0..exact.hidden()).map(|_| 0.5 + rng.random::<f64>()).collect();
-        let settings = RuleSettings { rho, alpha: 0.7, ..common::settings(&exact, budget, 0.1) };
+        let rho: Vec<f64> = (0..exact.hidden()).map(|_| 0.5 + rng.random::<f64>()).collect();
+        let settings = RuleSettings { alpha: 0.7, ..common::settings(budget, 0.1) };
         // Unit roundoff, times the operations that follow each other: T + L products up and down, in
         // each of which the error of a sum of n terms grows like √n, with a margin of 4.
         let longest = *widths.iter().max().unwrap() as f64;
         let bound = 4.0 * 2f64.powi(-24) * 2.0 * (budget + depth) as f64 * longest.sqrt();
         for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
-            let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings).concat();
+            let wanted =
+                outcome(Reference::<f64>::new(), &exact, &data, weighted(loss, &rho), rule, &settings).concat();
             for cpu in backends() {
-                let found = outcome(cpu, &exact.cast(), &data, loss, rule, &settings).concat();
+                let found = outcome(cpu, &exact.cast(), &data, weighted(loss, &rho), rule, &settings).concat();
                 let (error, set) = (relative(&found, &wanted), cpu.instruction_set());
                 assert!(error < bound, "{set:?} {rule} {phi:?} {placement:?} {widths:?}: {error:e} > {bound:e}");
             }
@@ -161,9 +162,9 @@ fn a_fused_cycle_leaves_the_same_bits_as_the_two_sweeps() {
                     let net = exact.cast::<f32>();
                     let data = Data::new(&exact, samples, Loss::ALL[a % 2], 6);
                     let (block, mut state) = block(&cpu, &net, &data);
-                    let rho: Vec<f32> = (0..net.hidden()).map(|l| 0.5 + 0.1 * l as f32).collect();
-                    let steps: Vec<f32> = (0..net.hidden()).map(|l| 0.9 - 0.05 * l as f32).collect();
-                    let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::ALL[a % 2]).unwrap();
+                    let rho: Vec<f64> = (0..net.hidden()).map(|l| 0.5 + 0.1 * l as f64).collect();
+                    let objective = weighted(Loss::ALL[a % 2], &rho);
+                    let lagrangian = Lagrangian::new(&cpu, &net, &block, &objective).unwrap();
                     lagrangian.forward(&mut state);
                     let mut rng = ChaCha8Rng::seed_from_u64(s as u64);
                     for layer in &mut state.activities_mut().layers {
@@ -173,10 +174,11 @@ fn a_fused_cycle_leaves_the_same_bits_as_the_two_sweeps() {
                         layer.data_mut().fill_with(|| rng.random::<f32>() - 0.5);
                     }
                     let mut swept = state.clone();
-                    for _ in 0..3 {
-                        lagrangian.cycle(&mut state, &steps, 0.2);
-                        lagrangian.credit_sweep(&mut swept, &steps);
-                        lagrangian.activity_sweep(&mut swept, 0.2);
+                    // A step of its own for each layer, one for all, and none.
+                    for dual_step in [DualStep::Penalty, DualStep::Along(0.9), DualStep::Still] {
+                        lagrangian.cycle(&mut state, dual_step, 0.2);
+                        lagrangian.credit(&mut swept, dual_step);
+                        lagrangian.descend(&mut swept, 0.2);
                     }
                     let place = format!("{:?} {widths:?} {placement:?} {phi:?}", cpu.instruction_set());
                     assert_eq!(bits(state.activities()), bits(swept.activities()), "z, {place}");
@@ -200,15 +202,15 @@ fn leaving_out_unreached_layers_changes_no_bit_and_saves_the_counted_work() {
                 let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 20, Loss::SquaredError, 4));
                 let (block, mut state) = block(&cpu, &net, &data);
                 let hidden = net.hidden();
-                let (rho, steps) = (vec![1.0; hidden], vec![1.0; hidden]);
-                let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::SquaredError).unwrap();
+                let objective = Loss::SquaredError.into();
+                let lagrangian = Lagrangian::new(&cpu, &net, &block, &objective).unwrap();
                 lagrangian.forward(&mut state);
                 let mut swept = state.clone();
                 for step in 1..=hidden + 3 {
                     let before = state.work();
-                    lagrangian.cycle(&mut state, &steps, 0.2);
-                    lagrangian.credit_sweep(&mut swept, &steps);
-                    lagrangian.activity_sweep(&mut swept, 0.2);
+                    lagrangian.cycle(&mut state, DualStep::Along(1.0), 0.2);
+                    lagrangian.credit(&mut swept, DualStep::Along(1.0));
+                    lagrangian.descend(&mut swept, 0.2);
                     assert_eq!(bits(state.activities()), bits(swept.activities()), "{phi:?}, step {step}");
                     assert_eq!(bits(state.duals()), bits(swept.duals()), "{phi:?}, step {step}");
                     // Step t reaches t layers: two products on each edge above one of them.
@@ -225,18 +227,23 @@ fn leaving_out_unreached_layers_changes_no_bit_and_saves_the_counted_work() {
 fn a_block_of_any_size_gives_every_sample_the_same_bits() {
     let exact = network(&[6, 12, 12, 12, 4], true, ACTIVATIONS[1], Placement::Pre, 3);
     let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 50, Loss::SquaredError, 4));
-    let settings = common::settings(&exact, 6, 0.2);
+    let settings = common::settings(6, 0.2);
     for cpu in backends() {
         let (big, mut state) = block(&cpu, &net, &data);
-        let rho = vec![1.0; net.hidden()];
-        let lagrangian = Lagrangian::new(&cpu, &net, &big, &rho, Loss::SquaredError).unwrap();
+        let objective = Loss::SquaredError.into();
+        let lagrangian = Lagrangian::new(&cpu, &net, &big, &objective).unwrap();
         let alm = rule::build::<Cpu>("pc-alm", &settings).unwrap();
         infer(alm.as_ref(), &lagrangian, &mut state, &mut ());
-        let mut whole = Vec::new();
-        state.activities().layers[0].unload(50, &mut whole);
+        let unload = |m: &Matrix<f32>| {
+            let mut values = Vec::new();
+            m.unload(50, &mut values);
+            values.into_iter().map(f64::from).collect::<Vec<f64>>()
+        };
+        let (z, lambda, q) = (state.activities(), state.duals(), state.credit());
+        let layers = (0..net.hidden()).flat_map(|l| [&z.layers[l], &lambda.layers[l], &q.layers[l]]);
+        let whole: Vec<Vec<f64>> = layers.chain([state.output()]).map(unload).collect();
         let cut = outcome(cpu, &net, &data, Loss::SquaredError, "pc-alm", &settings);
-        let whole: Vec<f64> = whole.into_iter().map(f64::from).collect();
-        assert_eq!(whole, cut[0]);
+        assert_eq!(whole, cut[..whole.len()]);
     }
 }
 
@@ -246,8 +253,8 @@ fn an_edit_of_the_state_is_seen_in_every_layer() {
     let (net, data) = (exact.cast::<f32>(), Data::new(&exact, 3, Loss::SquaredError, 2));
     let cpu = Cpu::new();
     let (block, mut state) = block(&cpu, &net, &data);
-    let (rho, steps) = (vec![1.0; 3], vec![1.0; 3]);
-    let lagrangian = Lagrangian::new(&cpu, &net, &block, &rho, Loss::SquaredError).unwrap();
+    let objective = Loss::SquaredError.into();
+    let lagrangian = Lagrangian::new(&cpu, &net, &block, &objective).unwrap();
     lagrangian.forward(&mut state);
     let values = numbers(4, 8);
     let first = &mut state.activities_mut().layers[0];
@@ -255,6 +262,6 @@ fn an_edit_of_the_state_is_seen_in_every_layer() {
         let at = i * first.cols();
         first.data_mut()[at] += *value as f32;
     }
-    lagrangian.cycle(&mut state, &steps, 0.1);
+    lagrangian.cycle(&mut state, DualStep::Along(1.0), 0.1);
     assert!(state.duals().layers[0].norm_squared(3) > 0.0);
 }

@@ -16,7 +16,7 @@ const SAMPLES: usize = 37;
 fn inference(rule: &str, change: impl Fn(RuleSettings) -> RuleSettings) -> (Network<f64>, Work) {
     let network = network(&[3, 4, 4, 5, 2], true, Activation::Tanh, Placement::Pre, 1);
     let data = Data::new(&network, SAMPLES, Loss::SquaredError, 1);
-    let settings = change(settings(&network, 6, 0.1));
+    let settings = change(settings(6, 0.1));
     let Run { report, .. } = run(rule, &network, &data, Loss::SquaredError, &settings);
     (network, report.work)
 }

@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{Data, away_from_kinks, for_each_kind, minibatch, network, numbers};
+use common::{Data, away_from_kinks, for_each_kind, minibatch, network, numbers, weighted};
 use nalgebra::DMatrix;
 use pcalm::{
     activation::Activation,
     backend::Reference,
-    lagrangian::Lagrangian,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Edge, Network, Placement},
     stack::Stack,
@@ -54,11 +54,11 @@ fn jacobian(
 
 /// The dense λ_max and σ_max², the largest over the samples.
 fn dense(network: &Network<f64>, data: &Data, loss: Loss, rho: &[f64]) -> (f64, f64) {
-    let mut minibatch = minibatch(network, data, loss, rho);
+    let mut minibatch = minibatch(network, data, weighted(loss, rho));
     let largest = minibatch.map(network, |lagrangian, state| {
         let eigenvalues = (0..SAMPLES).map(|s| {
             let hessian = jacobian(lagrangian, state, s, |lagrangian, state, out| {
-                lagrangian.credit_sweep(state, &vec![0.0; network.hidden()]);
+                lagrangian.credit(state, DualStep::Still);
                 lagrangian.activity_gradient(state, out);
             });
             let asymmetry = (&hessian - hessian.transpose()).amax();
@@ -73,7 +73,7 @@ fn dense(network: &Network<f64>, data: &Data, loss: Loss, rho: &[f64]) -> (f64, 
 }
 
 fn check(network: &Network<f64>, data: &Data, loss: Loss, rho: &[f64], what: &str) {
-    let mut batch = minibatch(network, data, loss, rho);
+    let mut batch = minibatch(network, data, weighted(loss, rho));
     let found = curvature(&mut batch, network, 1e-13, 200_000).unwrap();
     let (lambda_max, sigma_squared) = dense(network, data, loss, rho);
     let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6 * wanted;
@@ -124,7 +124,7 @@ fn a_chain_of_orthogonal_products_has_the_closed_form_spectrum() {
         let edges = (0..=hidden as u64).map(orthogonal).collect();
         let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 1);
-        let mut batch = minibatch(&network, &data, Loss::SquaredError, &[1.0]);
+        let mut batch = minibatch(&network, &data, Loss::SquaredError);
         let found = curvature(&mut batch, &network, 1e-14, 200_000).unwrap().sigma_squared;
         let wanted = 4.0 * (std::f64::consts::PI / (2 * hidden + 1) as f64).cos().powi(2);
         assert!((found - wanted).abs() < 1e-8, "{hidden} hidden layers: {found} {wanted}");
@@ -148,13 +148,13 @@ fn either_eigenvalue_alone_has_the_bits_it_has_in_the_pair() {
         // Two blocks.
         let data = Data::new(&network, 40, loss, 5);
         for (tolerance, limit) in [(1e-3, 500), (1e-9, 10_000), (1e-9, 3)] {
-            let fresh = || minibatch(&network, &data, loss, &[0.5, 1.0, 2.0]);
+            let fresh = || minibatch(&network, &data, weighted(loss, &[0.5, 1.0, 2.0]));
             let pair = curvature(&mut fresh(), &network, tolerance, limit).unwrap();
             let alone = |operator| {
                 largest_eigenvalue(&mut fresh(), &network, operator, Accuracy { tolerance, limit }).unwrap().to_bits()
             };
-            assert_eq!(alone(Operator::Energy), pair.lambda_max.to_bits(), "{what}");
-            assert_eq!(alone(Operator::Constraint), pair.sigma_squared.to_bits(), "{what}");
+            assert_eq!(alone(Operator::ENERGY), pair.lambda_max.to_bits(), "{what}");
+            assert_eq!(alone(Operator::CONSTRAINT), pair.sigma_squared.to_bits(), "{what}");
         }
     });
 }

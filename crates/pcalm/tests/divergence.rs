@@ -9,6 +9,7 @@ use pcalm::{
     backend::Reference,
     error::{Divergence, StabilityBound},
     infer::{EXPLOSION, Stop, infer},
+    lagrangian::DualStep,
     loss::Loss,
     minibatch::Minibatch,
     network::{Edge, Network, Placement},
@@ -40,7 +41,7 @@ fn divergence(stop: &Stop) -> &Divergence {
 /// max |z| per layer at every step an observer is shown.
 fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSettings) -> Vec<Vec<f64>> {
     let rule = rule::build::<Reference<f64>>(rule, settings).unwrap();
-    let mut minibatch = minibatch(network, data, LOSS, &settings.rho);
+    let mut minibatch = minibatch(network, data, LOSS);
     let look = minibatch.map(network, |lagrangian, state| {
         let mut seen = Vec::new();
         infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
@@ -59,7 +60,7 @@ fn too_large_a_step_diverges_at_the_first_bad_step() {
     let (network, data) = case();
     for rule in ["pc", "pc-nesterov", "pc-alm", "mm"] {
         for eta in [1.2, 3.0, 40.0] {
-            let base = RuleSettings { inner_limit: 1, ..settings(&network, 500, eta) };
+            let base = RuleSettings { inner_limit: 1, ..settings(500, eta) };
             let what = format!("{rule} η {eta}");
             let done = run(rule, &network, &data, LOSS, &base);
             let found = divergence(&done.report.stop);
@@ -92,11 +93,11 @@ fn too_large_a_step_diverges_at_the_first_bad_step() {
 fn a_divergence_to_infinity_has_a_norm_that_is_not_finite() {
     let (network, data) = case();
     let (network, data) = (network.cast::<f32>(), data.cast::<f32>());
-    let done = run("pc", &network, &data, LOSS, &settings(&network, 40, 3e38));
+    let done = run("pc", &network, &data, LOSS, &settings(40, 3e38));
     let found = divergence(&done.report.stop);
     assert!(found.step == 1 && found.layer == 3 && found.norm > 1e30, "{found:?}");
     let huge = Data { y: data.y.iter().map(|y| y * 1e3).collect(), ..data };
-    let done = run("pc", &network, &huge, LOSS, &settings(&network, 40, 3e38));
+    let done = run("pc", &network, &huge, LOSS, &settings(40, 3e38));
     let found = divergence(&done.report.stop);
     assert!(found.step == 1 && found.layer == 3 && !found.norm.is_finite(), "{found:?}");
 }
@@ -109,7 +110,7 @@ fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
         let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data { x: vec![1.0f32, 0.5], y: vec![0.0, 0.0], samples: 1 };
         for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
-            let done = run(rule, &network, &data, LOSS, &settings(&network, 5, 0.1));
+            let done = run(rule, &network, &data, LOSS, &settings(5, 0.1));
             let found = divergence(&done.report.stop);
             assert_eq!((found.step, found.layer, done.report.steps), (0, layer, 0), "{rule} {weights:?}");
             assert!(!found.norm.is_finite());
@@ -136,9 +137,9 @@ fn whatever_the_bound_a_forward_pass_that_overflows_is_not_blamed_on_the_step_si
 fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, layer: usize) {
     for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
         let optimizer = Optimizer::new(Settings::default(), network).unwrap();
-        let rule = rule::build(rule, &settings(network, 3, 0.1)).unwrap();
-        let minibatch = Minibatch::new(Reference::new(), loss, vec![R::one(); network.hidden()]);
-        let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch);
+        let rule = rule::build(rule, &settings(3, 0.1)).unwrap();
+        let minibatch = Minibatch::new(Reference::new(), loss);
+        let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch).unwrap();
         let errors = [
             trainer.step(&data.batch(), 0.1).map(|_| ()),
             trainer.probe(&data.batch()).map(|_| ()),
@@ -166,8 +167,8 @@ fn an_output_that_overflows_is_a_divergence_of_the_last_layer() {
         let data = Data { x: vec![1.0f32, -0.5], y: vec![1.0, 0.0], samples: 1 };
         for &loss in Loss::ALL {
             check_trainer(&network, &data, loss, 2);
-            let rule = rule::build::<Reference<f32>>("pc", &settings(&network, 3, 0.1)).unwrap();
-            let mut minibatch = minibatch(&network, &data, loss, &[1.0]);
+            let rule = rule::build::<Reference<f32>>("pc", &settings(3, 0.1)).unwrap();
+            let mut minibatch = minibatch(&network, &data, loss);
             let stops = minibatch.map(&network, |lagrangian, state| infer(rule.as_ref(), lagrangian, state, &mut ()));
             let stop = stops.unwrap().remove(0).stop;
             let found = divergence(&stop);
@@ -195,7 +196,7 @@ fn an_output_that_overflows_at_the_final_activities_alone_is_a_divergence() {
     for rule in ["pc", "pc-alm", "pc-nesterov"] {
         // However far the budget goes, the first bad step is the first.
         for budget in [1, 2, 100] {
-            let done = run(rule, &network, &data, LOSS, &settings(&network, budget, 1e-299));
+            let done = run(rule, &network, &data, LOSS, &settings(budget, 1e-299));
             let found = divergence(&done.report.stop);
             assert_eq!((found.step, found.layer, done.report.steps), (1, 2, 1), "{rule} {budget}");
             assert_eq!((found.norm, found.initial_norm), (f64::INFINITY, 1.0), "{rule} {budget}");
@@ -213,7 +214,7 @@ fn an_output_that_overflows_in_the_padding_alone_is_none() {
     let network = Network::new(edges, Activation::Sigmoid, Placement::Post).unwrap();
     let data = Data { x: vec![1.0f32], y: vec![0.0], samples: 1 };
     for rule in ["bp", "pc", "pc-alm"] {
-        let done = run(rule, &network, &data, LOSS, &settings(&network, 3, 0.1));
+        let done = run(rule, &network, &data, LOSS, &settings(3, 0.1));
         assert!(!matches!(done.report.stop, Stop::Diverged(_)), "{rule}: {:?}", done.report.stop);
         assert_eq!(done.minibatch.output(), [0.0], "{rule}");
     }
@@ -222,11 +223,11 @@ fn an_output_that_overflows_in_the_padding_alone_is_none() {
 #[test]
 fn a_diverged_step_of_training_leaves_the_weights_alone() {
     let (network, data) = case();
-    let settings = settings(&network, 500, 3.0);
+    let settings = settings(500, 3.0);
     let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
     let rule = rule::build("pc-alm", &settings).unwrap();
-    let minibatch = Minibatch::new(Reference::new(), LOSS, vec![1.0; network.hidden()]);
-    let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch);
+    let minibatch = Minibatch::new(Reference::new(), LOSS);
+    let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch).unwrap();
     let stepped = trainer.step(&data.batch(), 0.1);
     assert!(matches!(stepped, Err(Error::Diverged(_))), "{stepped:?}");
     let probed = trainer.probe(&data.batch());
@@ -243,7 +244,7 @@ fn a_tolerance_stops_when_it_is_reached_and_not_before() {
             tolerance: Some(tolerance),
             inner_tolerance: 1e-9,
             inner_limit: 100_000,
-            ..settings(&network, 100_000, 0.2)
+            ..settings(100_000, 0.2)
         };
         let mut done = run(rule, &network, &data, LOSS, &settings);
         assert_eq!((&done.report.stop, done.report.stop.name()), (&Stop::Converged, "converged"), "{rule}");
@@ -251,7 +252,7 @@ fn a_tolerance_stops_when_it_is_reached_and_not_before() {
         let worst = done.minibatch.map(&network, |lagrangian, state| {
             let (mut gradient, mut c) = (state.activities().clone(), state.activities().clone());
             lagrangian.residuals(state, &mut c);
-            lagrangian.credit_sweep(state, &[0.0; 3]);
+            lagrangian.credit(state, DualStep::Still);
             lagrangian.activity_gradient(state, &mut gradient);
             (gradient.max_abs(), c.max_abs())
         });
@@ -268,9 +269,9 @@ fn a_tolerance_stops_when_it_is_reached_and_not_before() {
 fn an_observer_stops_inference_where_it_asks_to() {
     let (network, data) = case();
     for (name, stop_at) in [("pc", 0), ("pc", 5), ("pc-alm", 5), ("pc-alm", 20)] {
-        let long = settings(&network, 50, 0.2);
+        let long = settings(50, 0.2);
         let rule = rule::build::<Reference<f64>>(name, &long).unwrap();
-        let mut stopped = minibatch(&network, &data, LOSS, &long.rho);
+        let mut stopped = minibatch(&network, &data, LOSS);
         let reports = stopped.map(&network, |lagrangian, state| {
             infer(rule.as_ref(), lagrangian, state, &mut |step: usize, _: &State<f64>| {
                 if step == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -280,7 +281,7 @@ fn an_observer_stops_inference_where_it_asks_to() {
         assert_eq!((report.steps, report.stop), (stop_at, Stop::Observer), "{name}");
         if stop_at > 0 {
             // What it leaves is what that budget gives, credit included.
-            let budgeted = run(name, &network, &data, LOSS, &settings(&network, stop_at, 0.2));
+            let budgeted = run(name, &network, &data, LOSS, &settings(stop_at, 0.2));
             for l in 0..network.hidden() {
                 assert_eq!(bits(&stopped.unload(l, |s| s.activities())), bits(&budgeted.z(l)), "{name}");
                 assert_eq!(bits(&stopped.unload(l, |s| s.credit())), bits(&budgeted.credit(l)), "{name}");

@@ -2,12 +2,11 @@
 
 mod common;
 
-use common::{Data, for_each_kind, network, product, run, settings, softmax};
+use common::{Data, for_each_kind, network, product, run, settings, softmax, weighted};
 use pcalm::{
     activation::Activation,
     loss::Loss,
     network::{Edge, Network, Placement},
-    rule::RuleSettings,
 };
 
 const SAMPLES: usize = 5;
@@ -19,8 +18,7 @@ fn the_augmented_lagrangian_equals_its_completed_square() {
         let network = network(&[3, 4, 4, 3, 2], true, activation, placement, 2);
         let data = Data::new(&network, SAMPLES, loss, 2);
         let rho = [0.7, 1.0, 1.6];
-        let settings = RuleSettings { rho: rho.to_vec(), ..settings(&network, 6, 0.2) };
-        let mut done = run("pc-alm", &network, &data, loss, &settings);
+        let mut done = run("pc-alm", &network, &data, weighted(loss, &rho), &settings(6, 0.2));
         let energies = done.minibatch.energies(&network).unwrap();
         let phi = |v: &[f64]| v.iter().map(|&v| activation.value(v)).collect::<Vec<_>>();
         let (mut residual, mut square) = (0.0, 0.0);
@@ -55,7 +53,7 @@ fn losses_and_output_credit_are_those_of_the_definitions() {
     for &loss in Loss::ALL {
         let network = network(&[3, 4, 3], false, Activation::Tanh, Placement::Post, 3);
         let data = Data::new(&network, SAMPLES, loss, 3);
-        let done = run("bp", &network, &data, loss, &settings(&network, 1, 1.0));
+        let done = run("bp", &network, &data, loss, &settings(1, 1.0));
         let (output, credit) = (done.minibatch.output(), done.credit(1));
         let mut total = 0.0;
         for ((f, y), q) in output.chunks(3).zip(data.y.chunks(3)).zip(credit.chunks(3)) {
@@ -80,7 +78,7 @@ fn the_cross_entropy_of_far_outputs_does_not_overflow() {
     let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
     for (x, loss) in [([1e4, 0.0], 0.0), ([0.0, 1e4], 1e4), ([1e4, 1e4], 2f64.ln()), ([-1e4, -1e4], 2f64.ln())] {
         let data = Data { x: x.to_vec(), y: vec![1.0, 0.0], samples: 1 };
-        let done = run("bp", &network, &data, Loss::CrossEntropy, &settings(&network, 1, 1.0));
+        let done = run("bp", &network, &data, Loss::CrossEntropy, &settings(1, 1.0));
         assert!((done.report.score.loss - loss).abs() < 1e-12, "{x:?}: {}", done.report.score.loss);
         assert!(done.gradient.edges.concat().iter().all(|g| g.is_finite()), "{x:?}");
     }
@@ -91,6 +89,6 @@ fn accuracy_counts_the_samples_whose_largest_output_is_the_targets() {
     let identity = || Edge::new(vec![1.0, 0.0, 0.0, 1.0], 2, 2, 1.0, false).unwrap();
     let network = Network::new(vec![identity(), identity()], Activation::Identity, Placement::Pre).unwrap();
     let data = Data { x: vec![2.0, 1.0, 1.0, 2.0, -1.0, -2.0, 0.0, 3.0], y: [1.0, 0.0].repeat(4), samples: 4 };
-    let score = run("bp", &network, &data, Loss::SquaredError, &settings(&network, 1, 1.0)).report.score;
+    let score = run("bp", &network, &data, Loss::SquaredError, &settings(1, 1.0)).report.score;
     assert_eq!((score.correct, score.samples, score.accuracy()), (2, 4, 0.5));
 }

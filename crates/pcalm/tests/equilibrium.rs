@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, Run, distance, minibatch, network, operators, run, settings};
+use common::{Data, Run, distance, minibatch, network, operators, run, settings, weighted};
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
     activation::Activation,
@@ -57,11 +57,10 @@ fn energy(v: &[DMatrix<f64>], rho: &[f64], x: &DVector<f64>, y: &DVector<f64>) -
 
 /// PC to tolerance, at a step inside the stability bound for these penalties.
 fn equilibrate(network: &Network<f64>, data: &Data, rho: &[f64], what: &str) -> Run<f64> {
-    let mut batch = minibatch(network, data, Loss::SquaredError, rho);
+    let mut batch = minibatch(network, data, weighted(Loss::SquaredError, rho));
     let lambda_max = curvature(&mut batch, network, 1e-6, 10_000).unwrap().lambda_max;
-    let settings =
-        RuleSettings { rho: rho.to_vec(), tolerance: Some(1e-13), ..settings(network, 1_000_000, 1.8 / lambda_max) };
-    let done = run("pc", network, data, Loss::SquaredError, &settings);
+    let settings = RuleSettings { tolerance: Some(1e-13), ..settings(1_000_000, 1.8 / lambda_max) };
+    let done = run("pc", network, data, weighted(Loss::SquaredError, rho), &settings);
     assert_eq!(done.report.stop, Stop::Converged, "{what}");
     done
 }

@@ -4,13 +4,13 @@ mod common;
 
 use common::{
     Data, away_from_kinks, bits, derivative, distance, for_each_kind, forward, minibatch, network, numbers, relative,
-    run, settings, unclamped,
+    run, settings, unclamped, weighted,
 };
 use pcalm::{
     activation::Activation,
     backend::Reference,
     infer::Stop,
-    lagrangian::{Energies, Lagrangian},
+    lagrangian::{DualStep, Energies, Lagrangian},
     loss::Loss,
     network::{Edge, Network, Placement},
     rule::RuleSettings,
@@ -38,7 +38,7 @@ fn with_the_output_unclamped_the_forward_pass_is_the_equilibrium() {
     for_each_kind(|activation, placement, loss, what| {
         let (network, mut data) = case(activation, placement, loss);
         data.y = unclamped(&network, &data, loss);
-        let done = run("pc", &network, &data, loss, &settings(&network, 50, ETA));
+        let done = run("pc", &network, &data, loss, &settings(50, ETA));
         for (l, start) in forward(&network, &data, loss).iter().enumerate() {
             assert!(distance(&done.z(l), start) < 1e-14, "{what}: layer {}", l + 1);
             if loss == Loss::SquaredError {
@@ -53,7 +53,7 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
     for_each_kind(|activation, placement, loss, what| {
         let (network, mut data) = case(activation, placement, loss);
         data.y = unclamped(&network, &data, loss);
-        let mut minibatch = minibatch(&network, &data, loss, &[1.0]);
+        let mut minibatch = minibatch(&network, &data, loss);
         let settle = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
             lagrangian.forward(state);
             for (l, z) in state.activities_mut().layers.iter_mut().enumerate() {
@@ -61,8 +61,8 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
                 z.data_mut().iter_mut().zip(push).for_each(|(z, push)| *z += 0.1 * MARGIN * push);
             }
             for _ in 0..2_000 {
-                lagrangian.credit_sweep(state, &[0.0; 3]);
-                lagrangian.activity_sweep(state, 2.0 * ETA);
+                lagrangian.credit(state, DualStep::Still);
+                lagrangian.descend(state, 2.0 * ETA);
             }
         };
         minibatch.map(&network, settle).unwrap();
@@ -80,8 +80,8 @@ fn at_equilibrium(look: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &s
         // Close enough to the forward pass that no unit crosses a kink on the way.
         let outputs = unclamped(&network, &data, loss);
         data.y.iter_mut().zip(outputs).for_each(|(y, f)| *y = f + 0.02 * (*y - f));
-        let settings = RuleSettings { rho: RHO.to_vec(), tolerance: Some(1e-14), ..settings(&network, 100_000, ETA) };
-        let mut done = run("pc", &network, &data, loss, &settings);
+        let settings = RuleSettings { tolerance: Some(1e-14), ..settings(100_000, ETA) };
+        let mut done = run("pc", &network, &data, weighted(loss, &RHO), &settings);
         assert_eq!(done.report.stop, Stop::Converged, "{what}");
         done.minibatch.map(&network, |lagrangian, state| look(lagrangian, state, what)).unwrap();
     });
@@ -115,7 +115,7 @@ fn at_an_equilibrium_the_weighted_errors_satisfy_the_adjoint_recursion() {
     at_equilibrium(|lagrangian, state, what| {
         let mut c = state.activities().clone();
         lagrangian.residuals(state, &mut c);
-        lagrangian.adjoint_sweep(state);
+        lagrangian.adjoint(state);
         for (l, (c, adjoint)) in c.layers.iter().zip(&state.duals().layers).enumerate() {
             let credit: Vec<f64> = c.data().iter().map(|c| RHO[l] * c).collect();
             assert!(distance(&credit, adjoint.data()) < 1e-12, "{what}: layer {}", l + 1);
@@ -134,7 +134,7 @@ fn the_scalar_network_has_its_closed_form_equilibrium_and_energy() {
         };
         let network = scalar(w1, w2);
         let data = Data { x: vec![x], y: vec![y], samples: 1 };
-        let settings = RuleSettings { tolerance: Some(1e-15), ..settings(&network, 100_000, 0.4) };
+        let settings = RuleSettings { tolerance: Some(1e-15), ..settings(100_000, 0.4) };
         let mut done = run("pc", &network, &data, Loss::SquaredError, &settings);
         let wanted = (w1 * x + w2 * y) / (1.0 + w2 * w2);
         assert!(distance(&done.z(0), &[wanted]) < 1e-14, "{:?} {wanted}", done.z(0));

@@ -35,8 +35,8 @@ fn checkpoint<R: Real>(settings: Settings) -> Checkpoint<'static, R> {
     let mut network = file.network.cast::<R>();
     let mut optimizer = Optimizer::new(settings, &network).unwrap();
     for _ in 0..2 {
-        let done = run("pc-alm", &network, &data, file.loss, &common::settings(&network, 3, 0.2));
-        optimizer.update(&mut network, &done.gradient, 0.01);
+        let done = run("pc-alm", &network, &data, file.loss, &common::settings(3, 0.2));
+        optimizer.update(&mut network, &done.gradient, 0.01).unwrap();
     }
     let notes = [("epoch", "3"), ("empty", ""), ("text", "ρ = 1, \"quoted\"")];
     let notes = notes.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
@@ -113,7 +113,7 @@ fn a_network_read_back_computes_the_same_bits() {
     let read = TensorFile::from_bytes(&file.to_bytes().unwrap()).unwrap();
     let found = NetworkFile::<f64>::from_tensors(&read).unwrap();
     let data = Data::new(&file.network, 3, file.loss, 1);
-    let outcome = |f: &NetworkFile<f64>| run("pc", &f.network, &data, f.loss, &settings(&f.network, 5, 0.2)).all_bits();
+    let outcome = |f: &NetworkFile<f64>| run("pc", &f.network, &data, f.loss, &settings(5, 0.2)).all_bits();
     assert_eq!(outcome(&found), outcome(&file));
 }
 

@@ -68,12 +68,11 @@ fn loss(case: &Value) -> Loss {
     }
 }
 
-fn settings(record: &Value, hidden: usize) -> RuleSettings {
-    let mut settings = RuleSettings { hidden, inner_limit: 1_000_000, ..RuleSettings::default() };
+fn settings(record: &Value) -> RuleSettings {
+    let mut settings = RuleSettings { inner_limit: 1_000_000, ..RuleSettings::default() };
     if text(&record["rule"]) == "bp" {
         return settings;
     }
-    settings.rho = flat(&record["rho"]);
     settings.budget = count(&record["budget"]);
     settings.eta = record["eta"].as_f64().unwrap();
     if text(&record["rule"]) == "pc-alm" {
@@ -97,7 +96,8 @@ fn each(check_run: impl Fn(&mut Run<f64>, &Network<f64>, &Gradient<f64>, &Value,
         let mut backprop = None;
         for (i, record) in case["rules"].as_array().unwrap().iter().enumerate() {
             let rule = text(&record["rule"]);
-            let mut done = run(rule, &network, &data, loss, &settings(record, network.hidden()));
+            let rho = if rule == "bp" { vec![1.0] } else { flat(&record["rho"]) };
+            let mut done = run(rule, &network, &data, common::weighted(loss, &rho), &settings(record));
             let backprop = backprop.get_or_insert_with(|| done.gradient.clone());
             check_run(&mut done, &network, backprop, record, &format!("{name}: record {i} ({rule})"));
             records += 1;

@@ -4,11 +4,12 @@ mod common;
 
 use common::{
     Data, SHAPES, away_from_kinks, bits, default_step, distance, for_each_kind, forward, kinks, minibatch, network,
-    relative, run, settings, softmax, transposed_product, unclamped,
+    relative, run, settings, softmax, transposed_product, unclamped, weighted,
 };
 use pcalm::{
     activation::Activation,
     infer::Stop,
+    lagrangian::DualStep,
     loss::Loss,
     network::{Network, Placement},
     real::Real,
@@ -19,10 +20,10 @@ const SAMPLES: usize = 3;
 
 fn check_alpha_zero<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
     let (network, data) = (network.cast::<R>(), data.cast::<R>());
-    let base = RuleSettings { alpha: 0.0, rho: vec![0.7], ..settings(&network, 7, 0.2) };
-    let pc = run("pc", &network, &data, loss, &base);
+    let base = RuleSettings { alpha: 0.0, ..settings(7, 0.2) };
+    let pc = run("pc", &network, &data, weighted(loss, &[0.7]), &base);
     for &credit in Credit::ALL {
-        let alm = run("pc-alm", &network, &data, loss, &RuleSettings { credit, ..base.clone() });
+        let alm = run("pc-alm", &network, &data, weighted(loss, &[0.7]), &RuleSettings { credit, ..base.clone() });
         assert!(alm.all_bits() == pc.all_bits(), "{what}, {} credit", credit.name());
     }
     let moved = pc.z(network.hidden() - 1).iter().any(|z| *z != R::zero());
@@ -68,14 +69,14 @@ fn negative_adjoints(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec
 }
 
 /// Runs the rule in linear networks to its end and holds it against backpropagation.
-fn check_kkt_point(rule: &str, change: impl Fn(RuleSettings) -> RuleSettings) {
+fn check_kkt_point(rule: &str, rho: f64, change: impl Fn(RuleSettings) -> RuleSettings) {
     for &(widths, residual) in SHAPES {
         for (&placement, &loss) in Placement::ALL.iter().flat_map(|p| Loss::ALL.iter().map(move |l| (p, l))) {
             let network = network(widths, residual, Activation::Identity, placement, 2);
             let data = Data::new(&network, SAMPLES, loss, 2);
-            let base = settings(&network, 1, default_step(&network, &data, loss));
+            let base = settings(1, default_step(&network, &data, loss));
             let backprop = run("bp", &network, &data, loss, &base);
-            let done = run(rule, &network, &data, loss, &change(base));
+            let done = run(rule, &network, &data, weighted(loss, &[rho]), &change(base));
             let what = format!("{rule} residual {residual} {} {}", placement.name(), loss.name());
             assert_eq!(done.report.stop, Stop::Converged, "{what}");
             for (l, wanted) in negative_adjoints(&network, &data, loss).iter().enumerate() {
@@ -93,11 +94,10 @@ fn check_kkt_point(rule: &str, change: impl Fn(RuleSettings) -> RuleSettings) {
 #[test]
 fn pc_alm_converges_to_backpropagation_in_linear_networks() {
     for inner_steps in [1, 3] {
-        let rho = if inner_steps == 1 { vec![1.0] } else { vec![0.8] };
-        check_kkt_point("pc-alm", |base| RuleSettings {
+        let rho = if inner_steps == 1 { 1.0 } else { 0.8 };
+        check_kkt_point("pc-alm", rho, |base| RuleSettings {
             budget: 100_000,
             eta: 0.8 * base.eta,
-            rho: rho.clone(),
             inner_steps,
             tolerance: Some(1e-11),
             ..base
@@ -107,7 +107,7 @@ fn pc_alm_converges_to_backpropagation_in_linear_networks() {
 
 #[test]
 fn the_method_of_multipliers_converges_to_backpropagation_in_linear_networks() {
-    check_kkt_point("mm", |base| RuleSettings {
+    check_kkt_point("mm", 1.0, |base| RuleSettings {
         budget: 1000,
         tolerance: Some(1e-11),
         inner_tolerance: 1e-12,
@@ -137,7 +137,7 @@ fn pc_alm_converges_to_backpropagation_whatever_the_activation() {
                 // Nor may the way there cross one: the kinks could hold it in a cycle.
                 nearby_targets(&network, &mut data, loss);
             }
-            let base = RuleSettings { tolerance: Some(1e-11), ..settings(&network, 100_000, 0.1) };
+            let base = RuleSettings { tolerance: Some(1e-11), ..settings(100_000, 0.1) };
             let backprop = run("bp", &network, &data, loss, &base);
             let done = run("pc-alm", &network, &data, loss, &base);
             assert_eq!(done.report.stop, Stop::Converged, "{what}");
@@ -155,7 +155,7 @@ fn the_first_step_of_predictive_coding_moves_only_the_last_hidden_layer() {
             let network = network(widths, residual, activation, placement, 6);
             let data = Data::new(&network, SAMPLES, loss, 6);
             let start = forward(&network, &data, loss);
-            let done = run("pc", &network, &data, loss, &settings(&network, 1, 0.3));
+            let done = run("pc", &network, &data, loss, &settings(1, 0.3));
             let last = network.hidden() - 1;
             for (l, start) in start.iter().enumerate() {
                 let moved = bits(&done.z(l)) != bits(start);
@@ -173,26 +173,25 @@ fn pc_alm_visits_the_states_of_algorithm_1_bit_for_bit() {
             let network = network(widths, residual, activation, placement, 8);
             let data = Data::new(&network, SAMPLES, loss, 8);
             let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.6 + 0.2 * l as f64).collect();
-            let settings = RuleSettings { alpha, rho: rho.clone(), ..settings(&network, budget, eta) };
-            let done = run("pc-alm", &network, &data, loss, &settings);
+            let settings = RuleSettings { alpha, ..settings(budget, eta) };
+            let done = run("pc-alm", &network, &data, weighted(loss, &rho), &settings);
 
-            let mut by_hand = minibatch(&network, &data, loss, &rho);
-            let still = vec![0.0; network.hidden()];
+            let mut by_hand = minibatch(&network, &data, weighted(loss, &rho));
             by_hand
                 .map(&network, |lagrangian, state| {
                     let mut c = state.activities().clone();
                     lagrangian.forward(state);
                     for _ in 1..budget {
-                        lagrangian.credit_sweep(state, &still);
-                        lagrangian.activity_sweep(state, eta);
+                        lagrangian.credit(state, DualStep::Still);
+                        lagrangian.descend(state, eta);
                         lagrangian.residuals(state, &mut c);
                         for (lambda, c) in state.duals_mut().layers.iter_mut().zip(&c.layers) {
                             lambda.data_mut().iter_mut().zip(c.data()).for_each(|(lambda, c)| *lambda += alpha * c);
                         }
                     }
-                    lagrangian.credit_sweep(state, &still);
-                    lagrangian.activity_sweep(state, eta);
-                    lagrangian.credit_sweep(state, &still);
+                    lagrangian.credit(state, DualStep::Still);
+                    lagrangian.descend(state, eta);
+                    lagrangian.credit(state, DualStep::Still);
                 })
                 .unwrap();
             for l in 0..network.hidden() {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, bits, for_each_kind, network, run, settings};
+use common::{Data, bits, for_each_kind, network, run, settings, weighted};
 use pcalm::{
     activation::Activation,
     backend::Reference,
@@ -25,8 +25,8 @@ fn pick<R: Real>(data: &Data<R>, order: &[usize]) -> Data<R> {
 
 /// For each sample, the bits of its activities, duals, credit and output.
 fn samples<R: Real>(rule: &str, network: &Network<R>, data: &Data<R>, loss: Loss) -> Vec<Vec<u64>> {
-    let settings = RuleSettings { alpha: 0.8, rho: vec![1.2, 0.9, 0.7], ..settings(network, 9, 0.2) };
-    let done = run(rule, network, data, loss, &settings);
+    let settings = RuleSettings { alpha: 0.8, ..settings(9, 0.2) };
+    let done = run(rule, network, data, weighted(loss, &[1.2, 0.9, 0.7]), &settings);
     let layers = (0..done.hidden).flat_map(|l| [done.z(l), done.lambda(l), done.credit(l)]);
     let parts: Vec<Vec<R>> = layers.chain([done.credit(done.hidden), done.minibatch.output()]).collect();
     let row = |part: &Vec<R>, s: usize| {
@@ -70,7 +70,7 @@ fn a_samples_result_does_not_depend_on_its_batch_mates_bit_for_bit() {
 fn copies_of_one_sample_have_its_gradient_as_their_mean() {
     let network = network(WIDTHS, true, Activation::Tanh, Placement::Pre, 1);
     let data = Data::new(&network, 1, Loss::SquaredError, 1);
-    let settings = settings(&network, 9, 0.2);
+    let settings = settings(9, 0.2);
     let one = run("pc-alm", &network, &data, Loss::SquaredError, &settings);
     for n in [2, 33, 64] {
         let many = run("pc-alm", &network, &pick(&data, &vec![0; n]), Loss::SquaredError, &settings);
@@ -87,7 +87,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
         let with_threads = |count: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
-            let settings = settings(&network, 5, 0.2);
+            let settings = settings(5, 0.2);
             let mut done = pool.install(|| run(rule, &network, &data, Loss::CrossEntropy, &settings));
             let energies = pool.install(|| done.minibatch.energies(&network).unwrap());
             let sums = [energies.loss, energies.residual, energies.dual, done.report.score.loss];
@@ -102,12 +102,12 @@ fn any_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn a_minibatch_serves_networks_of_different_shapes_one_after_another() {
-    let mut reused = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0; 3]);
+    let mut reused = Minibatch::new(Reference::new(), Loss::SquaredError);
     for (i, widths) in [&[3, 4, 4, 4, 2][..], &[3, 6, 5, 7, 2], &[5, 3, 4, 2, 1]].into_iter().enumerate() {
         for &placement in Placement::ALL {
             let network = network(widths, false, Activation::Tanh, placement, i as u64);
             let data = Data::new(&network, 3, Loss::SquaredError, 1);
-            let settings = settings(&network, 5, 0.2);
+            let settings = settings(5, 0.2);
             reused.load(&network, &data.batch()).unwrap();
             reused.infer(&network, rule::build("pc-alm", &settings).unwrap().as_ref()).unwrap();
             let fresh = run("pc-alm", &network, &data, Loss::SquaredError, &settings);

@@ -7,8 +7,8 @@ use pcalm::{
     Error,
     activation::Activation,
     backend::{Backend, Cpu, Reference},
-    infer::Stop,
-    lagrangian::{Lagrangian, penalties},
+    infer::{Step, Stop},
+    lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Minibatch,
     network::{Network, Placement},
@@ -38,10 +38,10 @@ fn case() -> (Network<f64>, Data) {
 
 fn trainer<B: Backend>(backend: B, rule: &str, settings: &RuleSettings, flag: &Arc<AtomicBool>) -> Trainer<B> {
     let network = case().0.cast::<B::Real>();
-    let mut minibatch = Minibatch::new(backend, LOSS, penalties(&[1.0], network.hidden()).unwrap());
+    let mut minibatch = Minibatch::new(backend, LOSS);
     minibatch.set_interrupt(flag.clone());
     let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
-    Trainer::new(network, rule::build::<B>(rule, settings).unwrap(), optimizer, minibatch)
+    Trainer::new(network, rule::build::<B>(rule, settings).unwrap(), optimizer, minibatch).unwrap()
 }
 
 /// Runs `long`, which must end as interrupted within a second of the flag being raised, and not before.
@@ -88,7 +88,7 @@ fn check_step<B: Backend>(backend: impl Fn() -> B, name: &str, settings: &RuleSe
 
 #[test]
 fn a_raised_flag_ends_inference_at_once_and_the_next_step_knows_nothing_of_it() {
-    let base = settings(&case().0, usize::MAX, 0.1);
+    let base = settings(usize::MAX, 0.1);
     for name in ["pc", "pc-nesterov", "pc-alm"] {
         check_step(Reference::<f64>::new, name, &base);
         check_step(Cpu::new, name, &base);
@@ -109,18 +109,24 @@ impl<R: Rule<Reference<f64>>> Rule<Reference<f64>> for RaisedOnRepeat<R> {
     fn name(&self) -> &str {
         self.rule.name()
     }
+    fn memory(&self) -> usize {
+        self.rule.memory()
+    }
     fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
         self.flag.store(self.begun.fetch_add(1, Ordering::Relaxed) == 1, Ordering::Relaxed);
         self.rule.init(lagrangian, state);
     }
-    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
-        self.rule.step(lagrangian, state);
+    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) {
+        self.rule.step(lagrangian, state, at);
+    }
+    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) -> bool {
+        self.rule.completes(lagrangian, state, at)
     }
     fn terminate(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, steps: usize) -> Option<Stop> {
         self.rule.terminate(lagrangian, state, steps)
     }
-    fn read(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
-        self.rule.read(lagrangian, state);
+    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+        self.rule.settle(lagrangian, state);
     }
 }
 
@@ -132,9 +138,9 @@ fn the_search_for_the_first_bad_step_of_a_divergence_is_interrupted_too() {
     data.y.truncate(5);
     data.samples = 1;
     let flag = Arc::new(AtomicBool::new(false));
-    let mut minibatch = common::minibatch(&network, &data, LOSS, &[1.0]);
+    let mut minibatch = common::minibatch(&network, &data, LOSS);
     minibatch.set_interrupt(flag.clone());
-    let rule = PrimalDual::predictive_coding(&settings(&network, 1000, 30.0)).unwrap();
+    let rule = PrimalDual::predictive_coding(&settings(1000, 30.0)).unwrap();
     let rule = RaisedOnRepeat { rule, begun: AtomicUsize::new(0), flag };
     let stopped = minibatch.infer(&network, &rule);
     assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
@@ -145,12 +151,12 @@ fn the_search_for_the_first_bad_step_of_a_divergence_is_interrupted_too() {
 fn a_raised_flag_ends_a_power_iteration_at_once() {
     let (network, data) = case();
     let flag = Arc::new(AtomicBool::new(false));
-    let mut minibatch = common::minibatch(&network, &data, LOSS, &[1.0]);
+    let mut minibatch = common::minibatch(&network, &data, LOSS);
     let undisturbed = curvature(&mut minibatch, &network, 1e-3, 100).unwrap();
     minibatch.set_interrupt(flag.clone());
     // No change is at most this.
     let endless = Accuracy { tolerance: -1.0, limit: usize::MAX };
-    for operator in [Operator::Energy, Operator::Constraint] {
+    for operator in [Operator::ENERGY, Operator::CONSTRAINT] {
         interrupted(&flag, || largest_eigenvalue(&mut minibatch, &network, operator, endless));
     }
     interrupted(&flag, || curvature(&mut minibatch, &network, endless.tolerance, endless.limit));
@@ -161,6 +167,6 @@ fn a_raised_flag_ends_a_power_iteration_at_once() {
 fn evaluation_takes_no_notice() {
     let (_, data) = case();
     let flag = Arc::new(AtomicBool::new(true));
-    let mut trainer = trainer(Reference::<f64>::new(), "bp", &settings(&case().0, 1, 0.1), &flag);
+    let mut trainer = trainer(Reference::<f64>::new(), "bp", &settings(1, 0.1), &flag);
     trainer.evaluate(&data.batch()).unwrap();
 }

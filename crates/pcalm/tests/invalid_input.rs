@@ -7,11 +7,15 @@ use pcalm::{
     Error,
     activation::Activation,
     backend::Reference,
-    lagrangian::penalties,
+    gradient::Gradient,
     loss::Loss,
     minibatch::{Batch, Minibatch},
     network::{Edge, Network, Placement},
+    objective::Objective,
+    optimizer::{OPTIMIZERS, Optimizer, Settings},
     rule::{self, Backprop, RuleSettings},
+    theory::curvature,
+    train::Trainer,
 };
 
 fn setting_of<T>(result: Result<T, Error>) -> &'static str {
@@ -37,27 +41,67 @@ fn a_number_that_is_not_finite_is_named_by_sample_and_feature() {
 }
 
 #[test]
-fn a_rule_made_for_another_depth_is_refused() {
+fn a_minibatch_without_samples_is_refused_whatever_is_asked_of_it() {
     let network = network(&[3, 4, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
-    let data = Data::new(&network, 2, Loss::SquaredError, 1);
-    let mut minibatch = common::minibatch(&network, &data, Loss::SquaredError, &[1.0]);
-    for hidden in [1, 3] {
-        for name in ["pc", "pc-nesterov", "pc-alm", "mm"] {
-            let rule =
-                rule::build::<Reference<f64>>(name, &RuleSettings { hidden, ..RuleSettings::default() }).unwrap();
-            assert_eq!(setting_of(minibatch.infer(&network, rule.as_ref())), "hidden");
-            let watched = pcalm::theory::Wave::watch(
-                &Reference::new(),
-                &network,
-                &data.batch(),
-                Loss::SquaredError,
-                &[1.0; 2],
-                rule.as_ref(),
-            );
-            assert_eq!(setting_of(watched), "hidden");
+    let mut empty = Minibatch::new(Reference::<f64>::new(), Loss::SquaredError);
+    let mut gradient = Gradient::zeros(&network);
+    let refused = [
+        empty.infer(&network, &Backprop).map(drop),
+        empty.evaluate(&network).map(drop),
+        empty.energies(&network).map(drop),
+        empty.weight_gradient(&network, &mut gradient).map(drop),
+        curvature(&mut empty, &network, 1e-3, 10).map(drop),
+    ];
+    for refused in refused {
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("no samples"), "{message}");
+    }
+}
+
+#[test]
+fn a_network_of_another_shape_than_the_samples_were_loaded_for_is_refused() {
+    let of = |widths: &[usize]| network(widths, false, Activation::Tanh, Placement::Pre, 1);
+    let (loaded, other) = (of(&[3, 4, 4, 2]), of(&[3, 5, 4, 2]));
+    let data = Data::new(&loaded, 2, Loss::SquaredError, 1);
+    let mut minibatch = common::minibatch(&loaded, &data, Loss::SquaredError);
+    assert!(matches!(minibatch.infer(&other, &Backprop), Err(Error::Batch(_))));
+    minibatch.infer(&loaded, &Backprop).unwrap();
+    let mut gradient = Gradient::zeros(&loaded);
+    assert!(matches!(minibatch.weight_gradient(&other, &mut gradient), Err(Error::Batch(_))));
+    let mut wrong = Gradient::zeros(&other);
+    assert!(matches!(minibatch.weight_gradient(&loaded, &mut wrong), Err(Error::Network(_))));
+}
+
+#[test]
+fn a_trainer_takes_no_optimizer_made_for_another_network() {
+    let of = |widths: &[usize]| network(widths, false, Activation::Tanh, Placement::Pre, 1);
+    // One of fewer weights, of more, of another depth; all would train a part.
+    for widths in [&[3, 4, 3, 2][..], &[3, 4, 5, 2], &[3, 4, 2]] {
+        let mine = of(&[3, 4, 4, 2]);
+        for info in OPTIMIZERS {
+            let settings = Settings { method: info.method, ..Settings::default() };
+            let optimizer = Optimizer::new(settings, &of(widths)).unwrap();
+            let minibatch = Minibatch::new(Reference::new(), Loss::SquaredError);
+            let made = Trainer::new(mine.clone(), Box::new(Backprop), optimizer, minibatch);
+            assert_eq!(made.is_err(), info.moments > 0, "{} {widths:?}", info.name);
         }
     }
-    minibatch.infer(&network, &Backprop).unwrap();
+}
+
+#[test]
+fn a_rate_that_is_no_number_of_at_least_0_changes_no_weight() {
+    let network = network(&[3, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
+    let data = Data::new(&network, 2, Loss::SquaredError, 1);
+    for bad in [f64::NAN, f64::INFINITY, -1e-3] {
+        for info in OPTIMIZERS {
+            let settings = Settings { method: info.method, ..Settings::default() };
+            let optimizer = Optimizer::new(settings, &network).unwrap();
+            let minibatch = Minibatch::new(Reference::new(), Loss::SquaredError);
+            let mut trainer = Trainer::new(network.clone(), Box::new(Backprop), optimizer.clone(), minibatch).unwrap();
+            assert_eq!(setting_of(trainer.step(&data.batch(), bad)), "learning-rate");
+            assert_eq!((trainer.network(), trainer.optimizer()), (&network, &optimizer), "{} {bad}", info.name);
+        }
+    }
 }
 
 #[test]
@@ -72,7 +116,7 @@ fn a_batch_without_whole_rows_is_refused() {
 #[test]
 fn a_batch_of_other_widths_than_the_networks_is_refused_with_both() {
     let narrow = network(&[3, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
-    let mut minibatch = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0]);
+    let mut minibatch = Minibatch::new(Reference::new(), Loss::SquaredError);
     for (d, o) in [(4, 2), (3, 3), (2, 3)] {
         let wide = network(&[d, 4, o], false, Activation::Tanh, Placement::Pre, 1);
         let data = Data::new(&wide, 2, Loss::SquaredError, 1);
@@ -84,7 +128,7 @@ fn a_batch_of_other_widths_than_the_networks_is_refused_with_both() {
 
 #[test]
 fn a_rules_settings_outside_their_range_are_refused_by_name() {
-    let base = RuleSettings { hidden: 2, ..RuleSettings::default() };
+    let base = RuleSettings::default();
     let iterative = ["pc", "pc-nesterov", "pc-alm", "mm"];
     let refused = |rule: &str, settings: RuleSettings| setting_of(rule::build::<Reference<f64>>(rule, &settings));
     for rule in iterative {
@@ -99,26 +143,29 @@ fn a_rules_settings_outside_their_range_are_refused_by_name() {
         assert_eq!(refused("mm", RuleSettings { inner_tolerance: bad, ..base.clone() }), "inner-tolerance");
     }
     assert_eq!(refused("pc-alm", RuleSettings { inner_steps: 0, ..base.clone() }), "inner-steps");
-    assert_eq!(refused("mm", RuleSettings { rho: vec![1.0, 1.0, 1.0], ..base.clone() }), "rho");
     assert_eq!(refused("hebb", base), "rule");
 }
 
 #[test]
 fn penalties_must_be_positive_and_one_or_one_per_layer() {
-    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(setting_of(penalties::<f64>(&[bad], 2)), "rho");
-        assert_eq!(setting_of(penalties::<f64>(&[1.0, bad], 2)), "rho");
+    let refused = |rho: &[f64]| setting_of(Objective::<f32>::new(Loss::SquaredError, rho));
+    // The last is 0 in single precision.
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-60] {
+        assert_eq!(refused(&[bad]), "rho");
+        assert_eq!(refused(&[1.0, bad]), "rho");
     }
-    for wrong in [&[][..], &[1.0, 2.0], &[1.0; 4]] {
-        assert_eq!(setting_of(penalties::<f64>(wrong, 3)), "rho");
-    }
-    assert_eq!(penalties::<f32>(&[0.5], 3).unwrap(), [0.5; 3]);
-    assert_eq!(penalties::<f32>(&[0.5, 1.0, 2.0], 3).unwrap(), [0.5, 1.0, 2.0]);
+    assert_eq!(refused(&[]), "rho");
+    let each = Objective::<f32>::new(Loss::SquaredError, &[0.5, 1.0, 2.0]).unwrap();
+    assert_eq!([0, 1, 2].map(|l| each.penalty(l)), [0.5, 1.0, 2.0]);
+    let all = Objective::<f32>::new(Loss::SquaredError, &[0.5]).unwrap();
+    assert_eq!([0, 1, 2].map(|l| all.penalty(l)), [0.5; 3]);
 
     let network = network(&[3, 4, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
-    let mut minibatch = Minibatch::new(Reference::new(), Loss::SquaredError, vec![1.0; 3]);
-    minibatch.load(&network, &Data::new(&network, 2, Loss::SquaredError, 1).batch()).unwrap();
+    let data = Data::new(&network, 2, Loss::SquaredError, 1);
+    let mut minibatch = common::minibatch(&network, &data, common::weighted(Loss::SquaredError, &[1.0; 3]));
     assert_eq!(setting_of(minibatch.infer(&network, &Backprop)), "rho");
+    let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
+    assert_eq!(setting_of(Trainer::new(network, Box::new(Backprop), optimizer, minibatch)), "rho");
 }
 
 #[test]

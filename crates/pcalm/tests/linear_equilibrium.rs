@@ -9,7 +9,7 @@ use nalgebra::{DMatrix, DVector};
 use pcalm::{
     activation::Activation,
     backend::{Backend, Reference},
-    lagrangian::Lagrangian,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     minibatch::Batch,
     network::{Edge, Network, Placement},
@@ -140,15 +140,15 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
             let data = Data::new(&network, 3, Loss::SquaredError, 5);
             let backend = Reference::<f64>::new();
             let (block, mut state) = data.batch().block(&backend, &network).unwrap();
-            let rho = vec![1.0; network.hidden()];
-            let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, Loss::SquaredError).unwrap();
+            let objective = Loss::SquaredError.into();
+            let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
             solved.place(&lagrangian, &mut state);
             let mut buffer = state.activities().clone();
             let energy = lagrangian.energies(&mut state, &mut buffer).energy();
             let rescaled: f64 = solved.energies_of(&block).unwrap().iter().sum();
             assert!((rescaled / energy - 1.0).abs() < 1e-10, "{} residual {residual}", info.name);
             // Nothing moves there.
-            lagrangian.credit_sweep(&mut state, &vec![0.0; network.hidden()]);
+            lagrangian.credit(&mut state, DualStep::Still);
             lagrangian.activity_gradient(&mut state, &mut buffer);
             assert!(buffer.max_abs() < 1e-12, "{}: gradient {:e}", info.name, buffer.max_abs());
         }

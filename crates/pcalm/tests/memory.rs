@@ -7,7 +7,6 @@ use pcalm::{
     Error,
     activation::Activation,
     backend::{Backend, Cpu, Reference},
-    lagrangian::penalties,
     loss::Loss,
     memory::{parameters, state_bytes, weight_bytes},
     minibatch::Minibatch,
@@ -27,13 +26,12 @@ fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], placement: Place
         for samples in [1, 16, 17, 31, 32, 33, 48, 64, 100] {
             for info in OPTIMIZERS {
                 let network = exact.cast::<B::Real>();
-                let settings = RuleSettings { tolerance, ..settings(&network, 9, 0.1) };
+                let settings = RuleSettings { tolerance, ..settings(9, 0.1) };
                 let optimizer = Settings { method: info.method, ..Settings::default() };
                 let optimizer = Optimizer::new(optimizer, &network).unwrap();
-                let rho = penalties(&settings.rho, network.hidden()).unwrap();
-                let minibatch = Minibatch::new(backend(), Loss::SquaredError, rho);
+                let minibatch = Minibatch::new(backend(), Loss::SquaredError);
                 let rule = rule::build::<B>(name, &settings).unwrap();
-                let mut trainer = Trainer::new(network, rule, optimizer, minibatch);
+                let mut trainer = Trainer::new(network, rule, optimizer, minibatch).unwrap();
                 let data = Data::new(&exact, samples, Loss::SquaredError, 1).cast::<B::Real>();
                 trainer.step(&data.batch(), 1e-3).unwrap();
                 let held = trainer.memory();

@@ -21,15 +21,15 @@ fn scalar(v: f64) -> (Network<f64>, Data) {
     (network, Data { x: vec![0.8], y: vec![-0.5], samples: 1 })
 }
 
-fn accelerated(network: &Network<f64>, budget: usize, eta: f64, beta: f64) -> RuleSettings {
-    RuleSettings { nesterov: beta, ..settings(network, budget, eta) }
+fn accelerated(budget: usize, eta: f64, beta: f64) -> RuleSettings {
+    RuleSettings { nesterov: beta, ..settings(budget, eta) }
 }
 
 #[test]
 fn without_momentum_it_is_predictive_coding_bit_for_bit() {
     fn check<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
         let (network, data) = (network.cast::<R>(), data.cast::<R>());
-        let settings = RuleSettings { nesterov: 0.0, ..settings(&network, 6, 0.2) };
+        let settings = RuleSettings { nesterov: 0.0, ..settings(6, 0.2) };
         let pc = run("pc", &network, &data, loss, &settings);
         assert!(run("pc-nesterov", &network, &data, loss, &settings).all_bits() == pc.all_bits(), "{what}");
     }
@@ -54,7 +54,7 @@ fn one_hidden_unit_moves_by_the_recursion_written_out() {
         before = z;
         z = ahead - eta * ((ahead - x) + v * (v * ahead - y));
     }
-    let found = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
+    let found = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(steps, eta, beta));
     // A hundred roundings of numbers of order 1.
     assert!((found.z(0)[0] - z).abs() < 1e-14, "{} and {z}", found.z(0)[0]);
 }
@@ -92,7 +92,7 @@ fn a_linear_network_moves_as_the_dense_quadratic_does() {
         before = z;
         z = &ahead - a.transpose() * (&a * &ahead - &b) * eta;
     }
-    let found = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
+    let found = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(steps, eta, beta));
     let activities: Vec<f64> = (0..hidden).flat_map(|l| found.z(l).to_vec()).collect();
     assert!(relative(&activities, z.as_slice()) < 1e-12);
 }
@@ -107,13 +107,13 @@ fn it_is_stable_up_to_the_step_its_bound_names() {
     for beta in [0.0, 0.3, 0.9] {
         let limit = 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta) / h;
         let distance = |eta: f64, steps: usize| {
-            let run = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
+            let run = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(steps, eta, beta));
             (run.z(0)[0] - goal).abs()
         };
         assert!(distance(0.99 * limit, 1200) < distance(0.99 * limit, 12), "β = {beta}: unstable below its limit");
         assert!(distance(1.01 * limit, 600) > distance(1.01 * limit, 12), "β = {beta}: stable above its limit");
         let info = rule::rules::<pcalm::backend::Cpu>().into_iter().find(|r| r.name == "pc-nesterov").unwrap();
-        let alpha = (info.dual_step)(&RuleSettings { nesterov: beta, ..RuleSettings::default() });
+        let alpha = (info.dual_step)(&RuleSettings { nesterov: beta, ..RuleSettings::default() }, 1.0);
         let bound = pcalm::error::StabilityBound::new(limit, h, 1.0, alpha);
         assert!((bound.value - pcalm::error::StabilityBound::LIMIT).abs() < 1e-12, "β = {beta}: {}", bound.value);
     }
@@ -132,7 +132,7 @@ fn the_tuned_momentum_shrinks_the_slowest_mode_as_the_theory_says() {
     let eta = 1.0 / (kappa * (1.0 + v * v));
     let goal = (data.x[0] + v * data.y[0]) / (1.0 + v * v);
     let distance = |steps: usize| {
-        let run = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(&network, steps, eta, beta));
+        let run = run("pc-nesterov", &network, &data, Loss::SquaredError, &accelerated(steps, eta, beta));
         (run.z(0)[0] - goal).abs()
     };
     // A double root: t radiusᵗ, so the measured rate from 200 to 400 steps is off by less than ln 2/200.
@@ -142,9 +142,8 @@ fn the_tuned_momentum_shrinks_the_slowest_mode_as_the_theory_says() {
 
 #[test]
 fn a_momentum_outside_its_range_is_refused() {
-    let (network, _) = scalar(1.0);
     for beta in [-0.1, 1.0, f64::NAN] {
-        let refused = rule::build::<pcalm::backend::Cpu>("pc-nesterov", &accelerated(&network, 3, 0.1, beta));
+        let refused = rule::build::<pcalm::backend::Cpu>("pc-nesterov", &accelerated(3, 0.1, beta));
         assert!(matches!(refused, Err(Error::Setting { name: "nesterov", .. })), "{beta}");
     }
 }

@@ -30,7 +30,7 @@ fn check(settings: Settings, by_hand: impl Fn(f64, [f64; 3]) -> f64) {
     let mut optimizer = Optimizer::new(settings, &network).unwrap();
     for (gradient, rate) in gradients.iter().zip(RATES) {
         let (first, second) = gradient.split_at(6);
-        optimizer.update(&mut network, &Gradient { edges: vec![first.to_vec(), second.to_vec()] }, rate);
+        optimizer.update(&mut network, &Gradient { edges: vec![first.to_vec(), second.to_vec()] }, rate).unwrap();
     }
     let wanted: Vec<f64> =
         start.iter().enumerate().map(|(i, &w)| by_hand(w, [0, 1, 2].map(|t| gradients[t][i]))).collect();
@@ -120,7 +120,7 @@ fn adams_first_step_is_the_rate_whatever_the_gradients_size() {
         let start = weights(&network);
         let exact = Settings { epsilon: f64::MIN_POSITIVE, ..Settings::default() };
         let gradient = Gradient { edges: vec![vec![size; 6], vec![-size; 3]] };
-        Optimizer::new(exact, &network).unwrap().update(&mut network, &gradient, 0.01);
+        Optimizer::new(exact, &network).unwrap().update(&mut network, &gradient, 0.01).unwrap();
         let step: Vec<f64> = weights(&network).iter().zip(&start).map(|(after, before)| after - before).collect();
         let wanted = [[-0.01; 6].as_slice(), &[0.01; 3]].concat();
         assert!(distance(&step, &wanted) < 1e-14, "{step:?}");

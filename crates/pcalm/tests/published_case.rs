@@ -27,7 +27,7 @@ fn data() -> Data {
 }
 
 fn settings() -> RuleSettings {
-    RuleSettings { hidden: 2, budget: 3, eta: 0.1, ..RuleSettings::default() }
+    RuleSettings { budget: 3, eta: 0.1, ..RuleSettings::default() }
 }
 
 #[test]

@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::{Data, away_from_kinks, for_each_kind, minibatch, network, numbers, relative, run, settings};
+use common::{Data, away_from_kinks, for_each_kind, minibatch, network, numbers, relative, run, settings, weighted};
 use nalgebra::{Complex, DMatrix, DVector};
 use pcalm::{
     activation::Activation,
     backend::Reference,
     error::StabilityBound,
-    infer::{Stop, infer},
-    lagrangian::Lagrangian,
+    infer::{Step, Stop, infer},
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Edge, Network, Placement},
     parametrization::{Architecture, Parametrization},
@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 
 fn linearise<'a>(network: &'a Network<f64>, data: &Data, loss: Loss, rho: &[f64]) -> Linearisation<'a> {
     let (x, y) = (&data.x[..network.inputs()], &data.y[..network.outputs()]);
-    Linearisation::at_forward_pass(network, loss, x, y, rho).unwrap()
+    Linearisation::at_forward_pass(network, &weighted(loss, rho), x, y).unwrap()
 }
 
 fn put(stack: &mut Stack<f64>, values: &[f64]) {
@@ -54,7 +54,8 @@ fn the_constraint_operator_is_what_the_sweeps_apply() {
         let n = linearisation.unknowns();
         let backend = Reference::<f64>::new();
         let (block, mut state) = data.batch().block(&Reference::<f64>::new(), &network).unwrap();
-        let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, loss).unwrap();
+        let objective = weighted(loss, &rho);
+        let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
         lagrangian.forward(&mut state);
         let v = numbers(n, 5);
 
@@ -142,7 +143,7 @@ fn extreme_eigenvalues_equal_dense_ones_by_either_way() {
             }
             if activation != Activation::Tanh {
                 // Where φ'' = 0 the Gauss–Newton form is the Hessian that training measures.
-                let mut minibatch = minibatch(&network, &data, loss, &[1.0]);
+                let mut minibatch = minibatch(&network, &data, loss);
                 let measured = curvature(&mut minibatch, &network, 1e-10, 100_000).unwrap();
                 let error = (measured.lambda_max / wanted.max() - 1.0).abs();
                 assert!(error < 1e-6, "power iteration: {}, wanted {}", measured.lambda_max, wanted.max());
@@ -222,9 +223,9 @@ fn one_step_of_inference_is_the_iteration_matrix_and_a_constant() {
 
         let backend = Reference::<f64>::new();
         let (block, mut state) = data.batch().block(&Reference::<f64>::new(), &network).unwrap();
-        let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, Loss::SquaredError).unwrap();
+        let objective = weighted(Loss::SquaredError, &rho);
+        let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
         lagrangian.forward(&mut state);
-        let steps = vec![alpha; hidden];
         // A cycle is a dual step, then an activity step; M is the two in the other order. So M acts
         // between the states after dual steps: D, cycle, D = M D.
         let mut after_dual_step = |z: &[f64], lambda: &[f64]| {
@@ -235,8 +236,8 @@ fn one_step_of_inference_is_the_iteration_matrix_and_a_constant() {
             lagrangian.residuals(&mut state, &mut c);
             let dual: Vec<f64> = lambda.iter().zip(take(&c, hidden)).map(|(l, c)| l + alpha * c).collect();
             next.clone_from(&start);
-            lagrangian.cycle(&mut next, &steps, eta);
-            lagrangian.credit_sweep(&mut next, &steps);
+            lagrangian.cycle(&mut next, DualStep::Along(alpha), eta);
+            lagrangian.credit(&mut next, DualStep::Along(alpha));
             let before = [z.to_vec(), dual].concat();
             let after = [take(next.activities(), hidden), take(next.duals(), hidden)].concat();
             (before, after)
@@ -250,7 +251,7 @@ fn one_step_of_inference_is_the_iteration_matrix_and_a_constant() {
         let error = relative(&found, &wanted);
         assert!(error < 1e-13, "residual {residual}, {}: {error:e}", placement.name());
         // The KKT point is fixed: the constant is what it lacks under M.
-        let bp = run("bp", &network, &data, Loss::SquaredError, &settings(&network, 1, 1.0));
+        let bp = run("bp", &network, &data, Loss::SquaredError, &settings(1, 1.0));
         let kkt = |part: fn(&common::Run<f64>, usize) -> Vec<f64>| {
             (0..hidden).flat_map(|l| part(&bp, l)).collect::<Vec<f64>>()
         };
@@ -397,19 +398,25 @@ impl Rule<Reference<f64>> for From<'_> {
     fn name(&self) -> &str {
         self.rule.name()
     }
+    fn memory(&self) -> usize {
+        self.rule.memory()
+    }
     fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
         self.rule.init(lagrangian, state);
         put(state.activities_mut(), &self.z);
         put(state.duals_mut(), &self.lambda);
     }
-    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
-        self.rule.step(lagrangian, state);
+    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) {
+        self.rule.step(lagrangian, state, at);
+    }
+    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) -> bool {
+        self.rule.completes(lagrangian, state, at)
     }
     fn terminate(&self, l: &Lagrangian<Reference<f64>>, state: &mut State<f64>, steps: usize) -> Option<Stop> {
         self.rule.terminate(l, state, steps)
     }
-    fn read(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
-        self.rule.read(lagrangian, state);
+    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+        self.rule.settle(lagrangian, state);
     }
 }
 
@@ -441,15 +448,15 @@ fn inference_converges_to_backpropagation_at_the_rate_of_the_spectral_radius() {
             iteration.radius(&spectrum, iteration.eigenvalues(true).unwrap().as_deref()).unwrap().found.unwrap();
         assert!((radius - spectral_radius(&iteration)).abs() < 1e-12);
 
-        let bp = run("bp", &network, &data, Loss::SquaredError, &settings(&network, 1, 1.0));
+        let bp = run("bp", &network, &data, Loss::SquaredError, &settings(1, 1.0));
         let kkt: Vec<f64> = (0..hidden).flat_map(|l| bp.z(l)).chain((0..hidden).flat_map(|l| bp.lambda(l))).collect();
         let budget = (1e-16f64.ln() / radius.ln()) as usize;
-        let base = RuleSettings { alpha: advice.alpha, ..settings(&network, budget, advice.eta) };
+        let base = RuleSettings { alpha: advice.alpha, ..settings(budget, advice.eta) };
         let plain = rule::build::<Reference<f64>>("pc-alm", &base).unwrap();
         let elsewhere = From { rule: plain.as_ref(), z: numbers(n, 1), lambda: numbers(n, 2) };
         for (rule, random) in [(plain.as_ref(), false), (&elsewhere as &dyn Rule<Reference<f64>>, true)] {
             let what = format!("{widths:?}, random start {random}");
-            let done = common::run_rule(rule, &network, &data, Loss::SquaredError, &base);
+            let done = common::run_rule(rule, &network, &data, Loss::SquaredError);
             for l in 0..hidden {
                 assert!(relative(&done.z(l), &bp.z(l)) < 1e-12, "{what}: z of layer {}", l + 1);
                 assert!(relative(&done.lambda(l), &bp.lambda(l)) < 1e-11, "{what}: λ of layer {}", l + 1);
@@ -459,8 +466,8 @@ fn inference_converges_to_backpropagation_at_the_rate_of_the_spectral_radius() {
 
             let (block, mut state) = data.batch().block(&Reference::<f64>::new(), &network).unwrap();
             let backend = Reference::<f64>::new();
-            let rho = vec![1.0; hidden];
-            let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, Loss::SquaredError).unwrap();
+            let objective = Loss::SquaredError.into();
+            let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
             let mut logs = Vec::new();
             let mut watch = |_: usize, state: &State<f64>| {
                 let now = [take(state.activities(), hidden), take(state.duals(), hidden)].concat();

@@ -6,7 +6,6 @@ use common::{Data, network, numbers};
 use pcalm::{
     activation::Activation,
     backend::{Backend, Cpu, Reference, cpu::InstructionSet},
-    lagrangian::penalties,
     loss::Loss,
     minibatch::{Batch, Minibatch},
     network::{Network, Placement},
@@ -18,11 +17,10 @@ use pcalm::{
 
 fn trainer<B: Backend>(backend: B, exact: &Network<f64>, rule: &str, eta: f64) -> Trainer<B> {
     let network = exact.cast::<B::Real>();
-    let settings = common::settings(exact, 2 * exact.edges().len(), eta);
-    let rho = penalties(&settings.rho, network.hidden()).unwrap();
+    let settings = common::settings(2 * exact.edges().len(), eta);
     let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
     let rule = rule::build::<B>(rule, &settings).unwrap();
-    Trainer::new(network, rule, optimizer, Minibatch::new(backend, Loss::SquaredError, rho))
+    Trainer::new(network, rule, optimizer, Minibatch::new(backend, Loss::SquaredError)).unwrap()
 }
 
 /// Weights after training on ever new batches of `samples` samples.

@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{Data, bits, default_step, derivative, network, numbers, relative, run, settings, softmax};
+use common::{Data, bits, default_step, derivative, network, numbers, relative, run, settings, softmax, weighted};
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
     activation::Activation,
     infer::Stop,
+    lagrangian::DualStep,
     loss::Loss,
     network::{Network, Placement},
     real::Real,
@@ -112,13 +113,13 @@ fn backpropagation_is_the_derivative_of_the_loss_in_the_weights() {
     for &placement in Placement::ALL {
         let network = network(&[3, 4, 4, 3], true, Activation::Tanh, placement, 1);
         let data = data(&network, 1);
-        let done = run("bp", &network, &data, LOSS, &settings(&network, 1, 1.0));
+        let done = run("bp", &network, &data, LOSS, &settings(1, 1.0));
         for (l, gradient) in done.gradient.edges.iter().enumerate() {
             for (at, found) in gradient.iter().enumerate() {
                 let wanted = derivative(1e-3, |h| {
                     let mut moved = network.clone();
                     moved.edges_mut()[l].weight_mut()[at] += h;
-                    let score = run("bp", &moved, &data, LOSS, &settings(&moved, 1, 1.0)).report.score;
+                    let score = run("bp", &moved, &data, LOSS, &settings(1, 1.0)).report.score;
                     score.mean_loss()
                 });
                 assert!((found - wanted).abs() < 1e-10, "{placement:?} {l} {at}: {found} {wanted}");
@@ -131,10 +132,10 @@ fn backpropagation_is_the_derivative_of_the_loss_in_the_weights() {
 fn the_activity_gradient_is_the_derivative_of_the_energy() {
     let network = network(&[3, 4, 4, 3], true, Activation::Tanh, Placement::Pre, 2);
     let data = data(&network, 2);
-    let mut done = run("pc", &network, &data, LOSS, &settings(&network, 5, 0.2));
+    let mut done = run("pc", &network, &data, LOSS, &settings(5, 0.2));
     let checks = done.minibatch.map(&network, |lagrangian, state| {
         let mut gradient = state.activities().clone();
-        lagrangian.credit_sweep(state, &[0.0; 2]);
+        lagrangian.credit(state, DualStep::Still);
         lagrangian.activity_gradient(state, &mut gradient);
         let mut residuals = gradient.clone();
         for (l, layer) in gradient.layers.iter().enumerate() {
@@ -161,7 +162,7 @@ fn pc_alm_converges_to_backpropagation() {
         let network = network(&[3, 4, 4, 3], true, Activation::Identity, placement, 3);
         let data = data(&network, 3);
         let eta = 0.8 * default_step(&network, &data, LOSS);
-        let settings = RuleSettings { tolerance: Some(1e-11), ..settings(&network, 100_000, eta) };
+        let settings = RuleSettings { tolerance: Some(1e-11), ..settings(100_000, eta) };
         let backprop = run("bp", &network, &data, LOSS, &settings);
         let done = run("pc-alm", &network, &data, LOSS, &settings);
         assert_eq!(done.report.stop, Stop::Converged);
@@ -177,7 +178,7 @@ fn the_linearisation_has_the_curvature_of_the_loss() {
     let data = data(&network, 4);
     for (s, sum) in SUMS.into_iter().enumerate() {
         let (x, y) = (&data.x[3 * s..][..3], &data.y[3 * s..][..3]);
-        let lin = Linearisation::at_forward_pass(&network, LOSS, x, y, &[1.0]).unwrap();
+        let lin = Linearisation::at_forward_pass(&network, &weighted(LOSS, &[1.0]), x, y).unwrap();
         let operators = common::operators(&network);
         let output = operators.iter().fold(DVector::from_row_slice(x), |z, v| v * z);
         let p = DVector::from_vec(softmax(output.as_slice()));
@@ -189,6 +190,6 @@ fn the_linearisation_has_the_curvature_of_the_loss() {
             assert!((found[(4 + i, 4 + j)] - wanted[(i, j)]).abs() < 1e-14, "sum {sum}");
         }
     }
-    let error = Linearisation::at_forward_pass(&network, LOSS, &data.x[..3], &[0.5, -1.0, 0.0], &[1.0]).unwrap_err();
+    let error = Linearisation::at_forward_pass(&network, &LOSS.into(), &data.x[..3], &[0.5, -1.0, 0.0]).unwrap_err();
     assert!(error.to_string().contains("sum to -0.5"), "{error}");
 }

@@ -25,10 +25,9 @@ fn residual_network(depth: usize, activation: Activation, seed: u64) -> Network<
 }
 
 fn watch(network: &Network<f64>, data: &Data, eta: f64, alpha: f64, budget: usize) -> Wave {
-    let settings = RuleSettings { hidden: network.hidden(), budget, eta, alpha, ..RuleSettings::default() };
+    let settings = RuleSettings { budget, eta, alpha, ..RuleSettings::default() };
     let rule = rule::build::<Reference<f64>>("pc-alm", &settings).unwrap();
-    let rho = vec![1.0; network.hidden()];
-    Wave::watch(&Reference::new(), network, &data.batch(), Loss::SquaredError, &rho, rule.as_ref()).unwrap()
+    Wave::watch(&Reference::new(), network, &data.batch(), &Loss::SquaredError.into(), rule.as_ref()).unwrap()
 }
 
 /// How far speed and inflection may be from √(ηα) and L/√(ηα), relative.
@@ -120,14 +119,14 @@ fn modes_are_damped_and_turn_as_their_singular_values_say() {
         Architecture { widths, residual: true, activation: Activation::Identity, placement: Placement::Pre };
     let network = architecture.draw::<f64>(Parametrization::MeanField, 1e4, 2).unwrap();
     let (x, y) = (numbers(5, 1), numbers(3, 2));
-    let linearisation = Linearisation::at_forward_pass(&network, Loss::SquaredError, &x, &y, &[1.0]).unwrap();
+    let linearisation = Linearisation::at_forward_pass(&network, &Loss::SquaredError.into(), &x, &y).unwrap();
     let (eta, alpha) = (0.2, 1.0);
     let iteration = Iteration { linearisation: &linearisation, eta, alpha };
     let backend = Reference::<f64>::new();
     let (block, mut state) = Batch::new(&x, &y, 1).unwrap().block(&backend, &network).unwrap();
-    let rho = vec![1.0; network.hidden()];
-    let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, Loss::SquaredError).unwrap();
-    let settings = RuleSettings { hidden: network.hidden(), budget: 400, eta, alpha, ..RuleSettings::default() };
+    let objective = Loss::SquaredError.into();
+    let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
+    let settings = RuleSettings { budget: 400, eta, alpha, ..RuleSettings::default() };
     let rule = rule::build::<Reference<f64>>("pc-alm", &settings).unwrap();
     let modes = dispersion(&iteration, &lagrangian, &mut state, rule.as_ref()).unwrap().unwrap();
     assert!(modes.len() > 100, "{} modes", modes.len());

@@ -15,7 +15,6 @@ use crate::{
 };
 use pcalm::{
     backend::{Backend, Cpu, Reference},
-    lagrangian::penalties,
     loss::Loss,
     minibatch::{Minibatch, Score},
     real::Real,
@@ -102,7 +101,7 @@ fn evaluate_on<B: Backend>(backend: B, network: &Path, e: &Experiment, part: Par
 /// Score and outputs of the forward pass, summed as a run sums them.
 fn forward<B: Backend>(backend: B, model: &Model<B::Real>, samples: &Split) -> Result<(Score, Vec<B::Real>), LabError> {
     let network = &model.network;
-    let mut minibatch = Minibatch::new(backend, model.loss, penalties(&[1.0], network.hidden())?);
+    let mut minibatch = Minibatch::new(backend, model.loss);
     let (mut score, mut outputs) = (Score::default(), Vec::with_capacity(samples.len() * network.outputs()));
     for batch in chunks(samples, Experiment::default().samples_at_once()) {
         minibatch.load(network, &batch.batch()?)?;

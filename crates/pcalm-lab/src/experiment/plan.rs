@@ -6,7 +6,8 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::{Backend, Reference},
     loss::Loss,
-    network::{Network, Placement, file::NetworkFile},
+    network::{Placement, file::NetworkFile},
+    objective::Objective,
     optimizer::{OPTIMIZERS, Schedule, Settings},
     parametrization::{Architecture, PARAMETRIZATIONS, Parametrization},
     real::Real,
@@ -26,9 +27,9 @@ pub struct Plan {
     pub architecture: Architecture,
     /// How its weights are drawn.
     pub parametrization: Parametrization,
-    /// The loss.
-    pub loss: Loss,
-    dual_step: fn(&RuleSettings) -> f64,
+    /// Loss and penalties.
+    pub objective: Objective<f64>,
+    dual_step: fn(&RuleSettings, f64) -> f64,
     /// Rule settings; η and β are 0 where they are still to be measured.
     pub rule: RuleSettings,
     /// Whether η is to be measured (`auto` and `auto-track`).
@@ -89,11 +90,9 @@ impl Plan {
         let auto_nesterov = rule.accelerated && e.nesterov == "auto";
         let nesterov = if rule.accelerated && !auto_nesterov { momentum(&e.nesterov)? } else { 0.0 };
         let settings = RuleSettings {
-            hidden: architecture.depth().saturating_sub(1),
             budget: Budget::parse(&e.budget)?.cycles(architecture.depth())?,
             eta,
             alpha: e.alpha,
-            rho: e.rho.clone(),
             inner_steps: e.inner_steps,
             nesterov,
             credit,
@@ -121,7 +120,7 @@ impl Plan {
         }
         Ok(Plan {
             parametrization,
-            loss,
+            objective: Objective::new(loss, &e.rho)?,
             auto_eta,
             track_eta,
             auto_nesterov,
@@ -147,7 +146,7 @@ impl Plan {
 
     /// The dual step that enters the stability bound.
     pub fn dual_step(&self) -> f64 {
-        (self.dual_step)(&self.rule)
+        (self.dual_step)(&self.rule, self.objective.largest_penalty())
     }
 
     /// The network to start from: drawn from the seed, or read from `--init`.
@@ -157,11 +156,11 @@ impl Plan {
     pub fn network<R: Real>(&self, experiment: &Experiment, data: &Dataset) -> Result<NetworkFile<R>, LabError> {
         let Some(path) = &experiment.init else {
             let network = self.architecture.draw(self.parametrization, experiment.gamma0, experiment.seed)?;
-            return Ok(NetworkFile { network, loss: self.loss });
+            return Ok(NetworkFile { network, loss: self.objective.loss() });
         };
         let file = NetworkFile::<R>::load(path)?;
         check_fit(&file.network, data, path)?;
-        if shape(&file.network) != self.architecture || file.loss != self.loss {
+        if shape(&file.network) != self.architecture || file.loss != self.objective.loss() {
             let problem = "the options describe another network than this file; `fit_to_init` makes them agree";
             return Err(LabError::run(path, problem));
         }
@@ -169,17 +168,12 @@ impl Plan {
     }
 }
 
-/// Builds the experiment's rule for a network, with a step size that is known by now.
+/// Builds the experiment's rule with a step size that is known by now.
 ///
 /// # Errors
 /// If a setting is out of range for the rule.
-pub fn rule<B: Backend>(
-    name: &str,
-    plan: &Plan,
-    network: &Network<B::Real>,
-    eta: f64,
-) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
-    let settings = RuleSettings { hidden: network.hidden(), eta, ..plan.rule.clone() };
+pub fn rule<B: Backend>(name: &str, plan: &Plan, eta: f64) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
+    let settings = RuleSettings { eta, ..plan.rule.clone() };
     Ok(pcalm::rule::build(name, &settings)?)
 }
 

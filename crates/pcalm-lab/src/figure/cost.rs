@@ -229,7 +229,7 @@ fn time(case: &Case, rule: &str, steps: usize) -> Result<(f64, usize), LabError>
     let samples = case.samples().cast::<f32>();
     let settings: RuleSettings = case.settings(ETA, 1.0, steps);
     let rule = build::<Cpu>(rule, &settings)?;
-    let mut minibatch = Minibatch::new(Cpu::new(), case.loss, vec![1.0; network.hidden()]);
+    let mut minibatch = Minibatch::new(Cpu::new(), case.objective.cast()?);
     minibatch.load(&network, &samples.batch()?)?;
     let mut shortest = f64::INFINITY;
     for _ in 0..REPEATS {

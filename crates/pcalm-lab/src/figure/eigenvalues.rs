@@ -52,7 +52,7 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     let activation = "identity".to_owned();
     let case = lab.case(&Experiment { width, depth, activation, ..Experiment::default() }, 1)?;
     let (x, y) = case.samples().first();
-    let linearisation = Linearisation::at_forward_pass(&case.network, case.loss, x, y, &case.rho()?)?;
+    let linearisation = Linearisation::at_forward_pass(&case.network, &case.objective, x, y)?;
     let spectrum = Spectrum::new(&linearisation)?;
     let mut found: Vec<(f64, Vec<Eigenvalue>)> = Vec::new();
     for alpha in ALPHAS {
@@ -89,9 +89,9 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
 /// z − (forward pass) of the first unit of a layer, over its largest size, and λ over BP's.
 fn traces(case: &Case, layer: usize, budget: usize) -> Result<Vec<TraceRow>, LabError> {
     let backend = Reference::<f64>::new();
-    let (batch, rho) = (case.samples().batch()?, case.rho()?);
+    let batch = case.samples().batch()?;
     let (block, mut state) = batch.block(&backend, &case.network)?;
-    let lagrangian = Lagrangian::new(&backend, &case.network, &block, &rho, case.loss)?;
+    let lagrangian = Lagrangian::new(&backend, &case.network, &block, &case.objective)?;
     infer(&Backprop, &lagrangian, &mut state, &mut ());
     let forward = state.activities().layers[layer].at(0, 0);
     let goal = state.duals().layers[layer].at(0, 0);

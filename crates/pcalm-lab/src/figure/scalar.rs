@@ -15,6 +15,7 @@ use pcalm::{
     loss::Loss,
     minibatch::Batch,
     network::{Edge, Network, Placement},
+    objective::Objective,
     rule::{Backprop, Rule, RuleSettings, build},
     state::State,
 };
@@ -59,9 +60,10 @@ fn draw(_lab: &Lab) -> Result<Product, LabError> {
     let edges = WEIGHTS.iter().map(|&w| Edge::new(vec![w], 1, 1, 1.0, false));
     let network = Network::new(edges.collect::<Result<_, _>>()?, Activation::Identity, Placement::Pre)?;
     let (x, y) = ([SAMPLE.0], [SAMPLE.1]);
-    let (backend, batch, rho) = (Reference::<f64>::new(), Batch::new(&x, &y, 1)?, [1.0]);
+    let (backend, batch) = (Reference::<f64>::new(), Batch::new(&x, &y, 1)?);
+    let objective = Objective::from(Loss::SquaredError);
     let (block, mut state) = batch.block(&backend, &network)?;
-    let lagrangian = Lagrangian::new(&backend, &network, &block, &rho, Loss::SquaredError)?;
+    let lagrangian = Lagrangian::new(&backend, &network, &block, &objective)?;
     infer(&Backprop, &lagrangian, &mut state, &mut ());
     let goal = Goal {
         forward: state.activities().layers[0].at(0, 0),

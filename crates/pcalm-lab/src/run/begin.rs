@@ -20,19 +20,14 @@ use crate::{
 use pcalm::{
     backend::Backend,
     error::StabilityBound,
-    lagrangian::penalties,
     minibatch::Minibatch,
     network::Network,
     optimizer::Optimizer,
-    theory::{Accuracy, Operator, largest_eigenvalue, nesterov_momentum},
+    theory::{constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
     train::Trainer,
 };
 
-/// For η = 1/λ_max, which every later bit follows from.
-const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
-/// For a warning about the stability bound, which two digits of σ_max² are enough for; from below.
-pub const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
-/// Samples that such a warning looks at.
+/// Samples that a warning about the stability bound looks at.
 const FEW: usize = 16;
 
 impl<'a, B: Backend + Copy> Run<'a, B> {
@@ -48,7 +43,7 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
         let path = folder.file(names::CHECKPOINT);
         let (network, saved) = match saved {
             Some(Saved { checkpoint, progress, .. }) => {
-                if shape(&checkpoint.network) != plan.architecture || checkpoint.loss != plan.loss {
+                if shape(&checkpoint.network) != plan.architecture || checkpoint.loss != plan.objective.loss() {
                     let problem = format!("the checkpoint is of another architecture than {}", names::CONFIG);
                     return Err(LabError::run(&path, problem));
                 }
@@ -57,10 +52,9 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
             }
             None => (plan.network::<B::Real>(experiment, data)?.network, None),
         };
-        let loss = plan.loss;
-        let rho = penalties(&plan.rule.rho, network.hidden())?;
+        let objective = plan.objective.cast::<B::Real>()?;
         let stoppable = || {
-            let mut minibatch = Minibatch::new(backend, loss, rho.clone());
+            let mut minibatch = Minibatch::new(backend, objective.clone());
             minibatch.set_interrupt(job.interrupt.flag());
             minibatch
         };
@@ -97,10 +91,10 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
         }
         let at_start = first_eta(&plan, progress.lambda_max);
         let bound = progress.sigma_squared.map(|sigma_squared| bound(&plan, at_start, sigma_squared));
-        let rule = plan::rule::<B>(&experiment.rule, &plan, &network, progress.eta)?;
-        let wide = penalties::<f64>(&plan.rule.rho, network.hidden())?;
-        let watch = Watch::new(data, loss, wide, plan.dual_step());
-        let trainer = Trainer::new(network, rule, optimizer, minibatch);
+        let loss = plan.objective.loss();
+        let rule = plan::rule::<B>(&experiment.rule, &plan, progress.eta)?;
+        let watch = Watch::new(data, plan.objective.clone(), plan.dual_step());
+        let trainer = Trainer::new(network, rule, optimizer, minibatch)?;
         Ok(Run { job, plan, loss, identity, bound, watch, trainer, meter, progress, tables, epochs, cost, saved: None })
     }
 }
@@ -116,15 +110,11 @@ fn fresh<B: Backend>(
     let mut lambda_max = None;
     if plan.auto_eta && plan.iterative {
         minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
-        lambda_max = Some(largest_eigenvalue(minibatch, network, Operator::Energy, FOR_ETA)?);
+        lambda_max = Some(step_curvature(minibatch, network, plan.dual_step())?);
     }
     let sigma_squared = plan.iterative.then(|| sigma_squared(meter, network, job)).transpose()?;
-    let momentum = if plan.auto_nesterov {
-        let rho = penalties(&plan.rule.rho, network.hidden())?;
-        Some(nesterov_momentum(condition(job.data, network, plan.loss, rho)?))
-    } else {
-        None
-    };
+    let momentum =
+        if plan.auto_nesterov { Some(nesterov_momentum(condition(job.data, network, &plan.objective)?)) } else { None };
     Ok(Progress {
         step: 0,
         evaluated: 0,
@@ -160,13 +150,12 @@ pub fn sigma_squared<B: Backend>(
     job: &Job,
 ) -> Result<f64, LabError> {
     meter.load(network, &first_samples(job, job.experiment.batch.min(FEW)).batch()?)?;
-    Ok(largest_eigenvalue(meter, network, Operator::Constraint, FOR_BOUND)?)
+    Ok(constraint_curvature(meter, network)?)
 }
 
 /// The stability bound of the plan's rule.
 pub fn bound(plan: &Plan, eta: f64, sigma_squared: f64) -> StabilityBound {
-    let largest_rho = plan.rule.rho.iter().copied().fold(0.0, f64::max);
-    StabilityBound::new(eta, sigma_squared, largest_rho, plan.dual_step())
+    stability_bound(&plan.objective, eta, sigma_squared, plan.dual_step())
 }
 
 fn first_samples<R: pcalm::real::Real>(job: &Job, count: usize) -> Gathered<R> {

@@ -10,7 +10,6 @@ mod saved;
 mod tables;
 
 pub use alarm::Sign;
-pub use begin::FOR_BOUND;
 pub use saved::{Progress, check};
 
 use crate::{
@@ -289,7 +288,7 @@ impl<B: Backend + Copy> Run<'_, B> {
         if row.eta != p.eta {
             p.eta = row.eta;
             let name = &self.job.experiment.rule;
-            self.trainer.set_rule(plan::rule::<B>(name, &self.plan, self.trainer.network(), row.eta)?);
+            self.trainer.set_rule(plan::rule::<B>(name, &self.plan, row.eta)?);
         }
         self.cost.watching += clock.elapsed().as_secs_f64();
         Ok(())

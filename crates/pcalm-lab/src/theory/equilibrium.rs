@@ -80,15 +80,15 @@ struct LayerRow {
 /// # Errors
 /// If the network is not linear, the loss not the squared error, or the inference diverges.
 pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<EquilibriumReport, LabError> {
-    if case.loss != pcalm::loss::Loss::SquaredError {
+    if case.objective.loss() != pcalm::loss::Loss::SquaredError {
         return Err(LabError::option("loss", "the equilibrium has a closed form with `squared-error` alone"));
     }
-    let (network, rho, eta, alpha) = (&case.network, case.rho()?, case.eta()?, case.rule.alpha);
+    let (network, rho, eta, alpha) = (&case.network, case.rho(), case.eta()?, case.rule.alpha);
     let precisions: Vec<Precision> = rho.iter().map(|&r| Precision::Scalar(r)).collect();
     let solved = Equilibrium::new(network, &precisions, &Precision::Scalar(1.0))?;
     let (backend, batch) = (Reference::<f64>::new(), case.samples.batch()?);
     let (block, mut state) = batch.block(&backend, network)?;
-    let lagrangian = Lagrangian::new(&backend, network, &block, &rho, case.loss)?;
+    let lagrangian = Lagrangian::new(&backend, network, &block, &case.objective)?;
     let samples = batch.samples();
 
     infer(&Backprop, &lagrangian, &mut state, &mut ());

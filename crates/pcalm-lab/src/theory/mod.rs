@@ -16,12 +16,12 @@ use crate::{
 use pcalm::{
     activation::Activation,
     backend::{Backend, Reference},
-    lagrangian::penalties,
     loss::Loss,
     minibatch::Minibatch,
     network::Network,
+    objective::Objective,
     rule::{BoxedRule, RuleSettings},
-    theory::{Wave, curvature},
+    theory::{Wave, step_curvature},
 };
 use serde::Serialize;
 
@@ -30,15 +30,12 @@ use serde::Serialize;
 pub struct Case {
     /// The network, drawn or read.
     pub network: Network<f64>,
-    /// The loss.
-    pub loss: Loss,
+    /// Loss and penalties.
+    pub objective: Objective<f64>,
     samples: Gathered<f64>,
     rule: RuleSettings,
     auto_eta: bool,
 }
-
-/// Relative change at which the power iteration for λ_max stops, and steps at most.
-const CURVATURE: (f64, usize) = (1e-6, 5000);
 
 impl Case {
     /// The experiment's network with `count` training samples from index `first` on, in file order.
@@ -48,7 +45,7 @@ impl Case {
     pub fn new(experiment: &Experiment, data: &Dataset, first: usize, count: usize) -> Result<Self, LabError> {
         let plan = Plan::new(experiment, data)?;
         let file = plan.network::<f64>(experiment, data)?;
-        check(&plan, file.network.hidden())?;
+        check(&plan, &file.network)?;
         let have = data.train.len();
         if count == 0 || first.saturating_add(count) > have {
             let option = if count == 0 || count > have { "samples" } else { "sample" };
@@ -57,23 +54,21 @@ impl Case {
         }
         let mut samples = Gathered::default();
         samples.gather(&data.train, first..first + count);
-        Ok(Case { network: file.network, loss: file.loss, samples, rule: plan.rule, auto_eta: plan.auto_eta })
+        let objective = plan.objective;
+        Ok(Case { network: file.network, objective, samples, rule: plan.rule, auto_eta: plan.auto_eta })
     }
 
     /// Whether the theory is exact for it: no activation, and a quadratic loss.
     pub fn is_linear(&self) -> bool {
-        self.network.activation() == Activation::Identity && self.loss == Loss::SquaredError
+        self.network.activation() == Activation::Identity && self.objective.loss() == Loss::SquaredError
     }
 
-    /// ρ_l.
-    ///
-    /// # Errors
-    /// If they do not fit the network.
-    pub fn rho(&self) -> Result<Vec<f64>, LabError> {
-        Ok(penalties(&self.rule.rho, self.network.hidden())?)
+    /// ρ_l, one per hidden layer.
+    pub fn rho(&self) -> Vec<f64> {
+        (0..self.network.hidden()).map(|l| self.objective.penalty(l)).collect()
     }
 
-    /// The step size given, or 1/λ_max over the samples.
+    /// The step size given, or what training would take on these samples.
     ///
     /// # Errors
     /// If the forward pass is not finite.
@@ -81,9 +76,9 @@ impl Case {
         if !self.auto_eta {
             return Ok(self.rule.eta);
         }
-        let mut minibatch = Minibatch::new(Reference::<f64>::new(), self.loss, self.rho()?);
+        let mut minibatch = Minibatch::new(Reference::<f64>::new(), self.objective.clone());
         minibatch.load(&self.network, &self.samples.batch()?)?;
-        Ok(1.0 / curvature(&mut minibatch, &self.network, CURVATURE.0, CURVATURE.1)?.lambda_max)
+        Ok(1.0 / step_curvature(&mut minibatch, &self.network, self.rule.alpha)?)
     }
 
     /// A rule on it, with this dual step and budget.
@@ -100,14 +95,14 @@ impl Case {
     /// If a setting is out of range for the rule, or inference diverges.
     pub fn watch<B: Backend>(&self, backend: &B, name: &str, settings: &RuleSettings) -> Result<Wave, LabError> {
         let (network, samples) = (self.network.cast::<B::Real>(), self.samples.cast::<B::Real>());
-        let rho = penalties(&settings.rho, network.hidden())?;
+        let objective = self.objective.cast()?;
         let rule = pcalm::rule::build(name, settings)?;
-        Ok(Wave::watch(backend, &network, &samples.batch()?, self.loss, &rho, rule.as_ref())?)
+        Ok(Wave::watch(backend, &network, &samples.batch()?, &objective, rule.as_ref())?)
     }
 
     /// The experiment's settings with another η, α and budget.
     pub fn settings(&self, eta: f64, alpha: f64, budget: usize) -> RuleSettings {
-        RuleSettings { hidden: self.network.hidden(), eta, alpha, budget, ..self.rule.clone() }
+        RuleSettings { eta, alpha, budget, ..self.rule.clone() }
     }
 
     /// The samples.
@@ -117,17 +112,12 @@ impl Case {
 }
 
 /// Refuses the settings that PC-ALM would refuse in training.
-fn check(plan: &Plan, hidden: usize) -> Result<(), LabError> {
-    penalties::<f64>(&plan.rule.rho, hidden)?;
+fn check(plan: &Plan, network: &Network<f64>) -> Result<(), LabError> {
+    plan.objective.fits(network)?;
     // A step size that is still to be measured is no reason.
     let eta = if plan.auto_eta { 1.0 } else { plan.rule.eta };
-    pcalm::rule::build::<Reference<f64>>("pc-alm", &RuleSettings { hidden, eta, ..plan.rule.clone() })?;
+    pcalm::rule::build::<Reference<f64>>("pc-alm", &RuleSettings { eta, ..plan.rule.clone() })?;
     Ok(())
-}
-
-/// Whether all layers have one ρ, so that the modes of C are on their own.
-fn uniform(rho: &[f64]) -> bool {
-    rho.iter().all(|r| *r == rho[0])
 }
 
 fn write_report<T: Serialize>(folder: &Folder, name: &str, report: &T) -> Result<(), LabError> {

@@ -1,6 +1,6 @@
 //! `pcalm theory spectrum`: stability, speed of convergence, and a recommended budget.
 
-use super::{Case, uniform, write_report, write_table};
+use super::{Case, write_report, write_table};
 use crate::{
     LabError,
     folder::Folder,
@@ -8,7 +8,7 @@ use crate::{
 };
 use pcalm::{
     error::StabilityBound,
-    theory::{Advice, Eigenvalue, Iteration, Linearisation, Mode, Radius, Spectrum, crossing_time},
+    theory::{Advice, Eigenvalue, Iteration, Linearisation, Mode, Radius, Spectrum, crossing_time, stability_bound},
 };
 use serde::Serialize;
 
@@ -99,21 +99,20 @@ struct EigenvalueRow {
 /// # Errors
 /// If the linearisation is not finite or the files cannot be written.
 pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError> {
-    let rho = case.rho()?;
     let (x, y) = case.samples.first();
-    let linearisation = Linearisation::at_forward_pass(&case.network, case.loss, x, y, &case.rule.rho)?;
+    let linearisation = Linearisation::at_forward_pass(&case.network, &case.objective, x, y)?;
     let spectrum = Spectrum::new(&linearisation)?;
-    let eta = if case.auto_eta { 1.0 / spectrum.lambda_max } else { case.rule.eta };
+    let eta = case.eta()?;
     let iteration = Iteration { linearisation: &linearisation, eta, alpha: case.rule.alpha };
     let modes: Option<Vec<(f64, Mode)>> = spectrum
         .singular_values
         .as_ref()
-        .filter(|_| uniform(&rho))
+        .filter(|_| case.objective.is_uniform())
         .map(|all| all.iter().map(|&sigma| (sigma, iteration.mode(sigma))).collect());
     let eigenvalues = iteration.eigenvalues(true)?;
     let radius = iteration.radius(&spectrum, eigenvalues.as_deref())?;
     let oscillating = modes.as_ref().map(|modes| modes.iter().filter(|(_, mode)| mode.oscillates()).count());
-    let report = report(case, &rho, &spectrum, &iteration, radius, oscillating)?;
+    let report = report(case, &spectrum, &iteration, radius, oscillating)?;
     let mut clouds = Vec::new();
     if let Some(modes) = &modes {
         let rows = modes.iter().flat_map(|(sigma, mode)| {
@@ -146,23 +145,19 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
 
 fn report(
     case: &Case,
-    rho: &[f64],
     spectrum: &Spectrum,
     iteration: &Iteration,
     radius: Radius,
     oscillating: Option<usize>,
 ) -> Result<SpectrumReport, LabError> {
     let (eta, alpha, depth) = (iteration.eta, iteration.alpha, case.network.depth());
-    let uniform = uniform(rho);
-    let largest_rho = rho.iter().copied().fold(0.0, f64::max);
+    let uniform = case.objective.is_uniform();
     let sigma_squared = spectrum.sigma_max * spectrum.sigma_max;
-    let jury = StabilityBound::new(eta, sigma_squared, largest_rho, alpha);
+    let jury = stability_bound(&case.objective, eta, sigma_squared, alpha);
     let advice = Advice::new(iteration.linearisation, spectrum)?;
     let stability = iteration.stability(spectrum)?;
-    let largest_alpha =
-        if eta == advice.eta { Some(advice.largest_alpha) } else { iteration.largest_alpha(spectrum)? };
     let ends = [spectrum.sigma_max, spectrum.sigma_min].map(|sigma| iteration.mode(sigma));
-    let jury_alpha = StabilityBound::LIMIT / (eta * sigma_squared) - 2.0 * largest_rho;
+    let jury_alpha = StabilityBound::LIMIT / (eta * sigma_squared) - 2.0 * jury.rho;
     Ok(SpectrumReport {
         depth,
         unknowns: spectrum.unknowns,
@@ -175,14 +170,14 @@ fn report(
         condition_of_constraint: spectrum.condition_of_constraint(),
         eta,
         alpha,
-        rho: rho.to_vec(),
+        rho: case.rho(),
         jury: jury.value,
         stability: stability.value(),
         stable: stability.holds(),
         largest_eta_jury: jury.largest_eta(),
         largest_eta: stability.largest_eta(),
         largest_alpha_jury: (jury_alpha > 0.0).then_some(jury_alpha),
-        largest_alpha,
+        largest_alpha: iteration.largest_alpha(spectrum)?,
         radius_without_loss: uniform.then(|| ends[0].radius().max(ends[1].radius())),
         radius: radius.found,
         radius_at_most: radius.at_most,

@@ -1,6 +1,6 @@
 //! `pcalm theory wave`: where credit is at every step, with PC and with PC-ALM.
 
-use super::{Case, uniform, write_report, write_table};
+use super::{Case, write_report, write_table};
 use crate::{
     LabError,
     folder::Folder,
@@ -145,16 +145,15 @@ pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, L
 /// Damping and phase of the modes on the first sample, over enough steps to see the slowest turn.
 fn modes(case: &Case, eta: f64, budget: usize) -> Result<Option<Vec<Dispersion>>, LabError> {
     let (x, y) = case.samples.first();
-    let rho = case.rho()?;
-    if !uniform(&rho) {
+    if !case.objective.is_uniform() {
         return Ok(None);
     }
-    let linearisation = Linearisation::at_forward_pass(&case.network, case.loss, x, y, &rho)?;
+    let linearisation = Linearisation::at_forward_pass(&case.network, &case.objective, x, y)?;
     let iteration = Iteration { linearisation: &linearisation, eta, alpha: case.rule.alpha };
     let backend = Reference::<f64>::new();
     let one = Batch::new(x, y, 1)?;
     let (block, mut state) = one.block(&backend, &case.network)?;
-    let lagrangian = Lagrangian::new(&backend, &case.network, &block, &rho, case.loss)?;
+    let lagrangian = Lagrangian::new(&backend, &case.network, &block, &case.objective)?;
     let rule = case.rule(eta, case.rule.alpha, 2 * budget)?;
     Ok(dispersion(&iteration, &lagrangian, &mut state, rule.as_ref())?)
 }

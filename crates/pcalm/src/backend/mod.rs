@@ -13,8 +13,9 @@ pub use reference::Reference;
 pub use sweeps::{Kernel, Sweeps};
 
 use crate::{
-    loss::Loss,
+    lagrangian::DualStep,
     network::Network,
+    objective::Objective,
     real::Real,
     stack::Stack,
     state::{Block, State},
@@ -27,10 +28,8 @@ pub struct Problem<'a, R> {
     pub network: &'a Network<R>,
     /// Inputs and targets.
     pub block: &'a Block<R>,
-    /// Penalty ρ_l, one per hidden layer.
-    pub rho: &'a [R],
-    /// The supervised loss.
-    pub loss: Loss,
+    /// Loss and penalties.
+    pub objective: &'a Objective<R>,
 }
 
 /// Sweeps over all layers of one block (MATHS.md §4–5). All layers of a sweep read the state as
@@ -57,8 +56,13 @@ pub trait Backend: Send + Sync {
         residuals: &mut Stack<Self::Real>,
     );
 
-    /// c = z − f(z); λ_l += `dual_step[l]` c_l; q = λ + ρc. One product per edge.
-    fn credit_sweep(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, dual_step: &[Self::Real]);
+    /// c = z − f(z); λ_l += step · c_l; q = λ + ρc. One product per edge.
+    fn credit_sweep(
+        &self,
+        problem: &Problem<Self::Real>,
+        state: &mut State<Self::Real>,
+        dual_step: DualStep<Self::Real>,
+    );
 
     /// z −= η (q − Jᵀq) at the credit and slopes of the last credit sweep. One product per edge.
     fn activity_sweep(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, eta: Self::Real);
@@ -70,7 +74,7 @@ pub trait Backend: Send + Sync {
         &self,
         problem: &Problem<Self::Real>,
         state: &mut State<Self::Real>,
-        dual_step: &[Self::Real],
+        dual_step: DualStep<Self::Real>,
         eta: Self::Real,
     ) {
         self.credit_sweep(problem, state, dual_step);

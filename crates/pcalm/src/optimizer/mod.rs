@@ -4,7 +4,12 @@ mod schedule;
 
 pub use schedule::Schedule;
 
-use crate::{error::Error, gradient::Gradient, network::Network, real::Real};
+use crate::{
+    error::Error,
+    gradient::{Gradient, shaped_like},
+    network::Network,
+    real::Real,
+};
 use rayon::prelude::*;
 
 /// The update rule.
@@ -178,9 +183,26 @@ impl<R: Real> Optimizer<R> {
         Ok(())
     }
 
+    /// Whether it was made for weights of this shape; without moments, it is for any.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub fn fits(&self, network: &Network<R>) -> Result<(), Error> {
+        self.moments.iter().try_for_each(|m| shaped_like(m, network, "the optimizer"))
+    }
+
     /// Changes the weights by one step of size `rate` along `gradient`: the one place where a
     /// network is written to.
-    pub fn update(&mut self, network: &mut Network<R>, gradient: &Gradient<R>, rate: f64) {
+    ///
+    /// # Errors
+    /// If optimizer or gradient were made for another network, or the rate is not a number of at least 0;
+    /// nothing is changed then.
+    pub fn update(&mut self, network: &mut Network<R>, gradient: &Gradient<R>, rate: f64) -> Result<(), Error> {
+        self.fits(network)?;
+        gradient.fits(network)?;
+        if !(rate.is_finite() && rate >= 0.0) {
+            return Err(Error::setting("learning-rate", format!("{rate} is not a number of at least 0")));
+        }
         self.updates += 1;
         let s = self.settings;
         let t = self.updates as f64;
@@ -230,5 +252,6 @@ impl<R: Real> Optimizer<R> {
                 }
             }
         });
+        Ok(())
     }
 }

@@ -1,7 +1,12 @@
 //! Backpropagation as the closed form of the Lagrangian's KKT point \[ALM app. A\].
 
 use super::Rule;
-use crate::{backend::Backend, infer::Stop, lagrangian::Lagrangian, state::State};
+use crate::{
+    backend::Backend,
+    infer::{Step, Stop},
+    lagrangian::Lagrangian,
+    state::State,
+};
 
 /// z = the forward pass, λ = the adjoint recursion; nothing iterates.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,15 +19,12 @@ impl<B: Backend> Rule<B> for Backprop {
 
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
         lagrangian.forward(state);
-        lagrangian.adjoint_sweep(state);
+        lagrangian.adjoint(state);
     }
 
-    fn step(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>) {}
+    fn step(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _at: Step) {}
 
-    fn terminate(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _steps: usize) -> Option<Stop> {
+    fn terminate(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _cycles: usize) -> Option<Stop> {
         Some(Stop::Converged)
     }
-
-    /// Nothing to do: c = 0, so the credit is λ, which `init` left there.
-    fn read(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>) {}
 }

@@ -10,45 +10,53 @@ pub use backprop::Backprop;
 pub use primal_dual::{Credit, Inner, PrimalDual};
 
 use crate::{
-    backend::Backend, error::Error, infer::Stop, lagrangian::Lagrangian, network::Network, real::Real, state::State,
+    backend::Backend,
+    error::Error,
+    infer::{Step, Stop},
+    lagrangian::Lagrangian,
+    real::Real,
+    state::State,
 };
 
-/// How a rule picks (z, λ) for one block of samples. [`infer`](crate::infer::infer) owns the loop.
+/// How a rule picks (z, λ) for one block of samples. [`infer`](crate::infer::infer) owns the loop, and asks the
+/// Lagrangian for the credit of what was picked: no rule makes any.
 pub trait Rule<B: Backend>: Send + Sync {
     /// The rule's name in reports.
     fn name(&self) -> &str;
 
-    /// Whether the rule was made for networks with this many hidden layers; most are for any.
-    fn fits(&self, _hidden: usize) -> bool {
-        true
+    /// How many stacks shaped like the activities it keeps from step to step; they are in
+    /// [`State::memory`], zero before [`init`](Self::init).
+    fn memory(&self) -> usize {
+        0
     }
 
     /// Sets the state to the rule's starting point.
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
 
-    /// One cycle of inference.
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+    /// One step of inference.
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step);
 
-    /// Whether to stop after `steps` cycles.
-    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, steps: usize) -> Option<Stop>;
+    /// Whether the step at `at`, just done, was the last of its cycle: what budgets and observers count.
+    fn completes(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _at: Step) -> bool {
+        true
+    }
 
-    /// Leaves the credit the weight gradient is read from in `state`.
-    fn read(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+    /// Whether to stop after `cycles` cycles.
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, cycles: usize) -> Option<Stop>;
+
+    /// The last choice of (z, λ), after the last step.
+    fn settle(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>) {}
 }
 
 /// Everything a rule can be asked for; each takes what it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSettings {
-    /// Hidden layers of the network, L − 1.
-    pub hidden: usize,
     /// Inference budget T in cycles (a cycle: a dual step, then K activity steps or a solve).
     pub budget: usize,
     /// Activity step size η.
     pub eta: f64,
     /// Dual step size α of PC-ALM.
     pub alpha: f64,
-    /// Penalties ρ_l: one for all hidden layers, or one each.
-    pub rho: Vec<f64>,
     /// Activity steps K per cycle of PC-ALM.
     pub inner_steps: usize,
     /// Momentum β of pc-nesterov's activity steps.
@@ -66,11 +74,9 @@ pub struct RuleSettings {
 impl Default for RuleSettings {
     fn default() -> Self {
         RuleSettings {
-            hidden: 1,
             budget: 2,
             eta: 0.25,
             alpha: 1.0,
-            rho: vec![1.0],
             inner_steps: 1,
             nesterov: 0.9,
             credit: Credit::PreDual,
@@ -96,8 +102,8 @@ pub struct RuleInfo<B: Backend> {
     pub iterative: bool,
     /// Whether its activity steps have momentum β, to be tuned from κ.
     pub accelerated: bool,
-    /// The dual step size whose stability bound is the rule's.
-    pub dual_step: fn(&RuleSettings) -> f64,
+    /// The dual step size whose stability bound is the rule's, where the largest ρ is the second argument.
+    pub dual_step: fn(&RuleSettings, f64) -> f64,
     /// Makes the rule, checking the settings it uses.
     pub build: fn(&RuleSettings) -> Result<BoxedRule<B>, Error>,
 }
@@ -111,7 +117,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             source: "[ALM] app. A",
             iterative: false,
             accelerated: false,
-            dual_step: |_| 0.0,
+            dual_step: |_, _| 0.0,
             build: |_| Ok(Box::new(Backprop)),
         },
         RuleInfo {
@@ -120,7 +126,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             source: "[ALM] eq. 4; equilibrated with a tolerance: [FRM] thm 3.4",
             iterative: true,
             accelerated: false,
-            dual_step: |_| 0.0,
+            dual_step: |_, _| 0.0,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::predictive_coding(s)?)),
         },
         RuleInfo {
@@ -130,7 +136,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             iterative: true,
             accelerated: true,
             // ηh < 2(1 + β)/(1 + 2β) as ηh(2ρ + α)/ρ < 4.
-            dual_step: |s| 2.0 * s.rho.iter().copied().fold(0.0, f64::max) * s.nesterov / (1.0 + s.nesterov),
+            dual_step: |s, rho| 2.0 * rho * s.nesterov / (1.0 + s.nesterov),
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::accelerated(s)?)),
         },
         RuleInfo {
@@ -139,7 +145,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             source: "[ALM] alg. 1",
             iterative: true,
             accelerated: false,
-            dual_step: |s| s.alpha,
+            dual_step: |s, _| s.alpha,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::augmented(s)?)),
         },
         RuleInfo {
@@ -149,7 +155,7 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
             iterative: true,
             accelerated: false,
             // Its activity steps run at a fixed λ: the bound is that of PC.
-            dual_step: |_| 0.0,
+            dual_step: |_, _| 0.0,
             build: |s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?)),
         },
     ]
@@ -168,18 +174,6 @@ pub fn build<B: Backend>(name: &str, settings: &RuleSettings) -> Result<BoxedRul
             Err(Error::setting("rule", format!("no rule `{name}`; there are {}", names.join(", "))))
         }
     }
-}
-
-/// Whether the rule can run on the network.
-///
-/// # Errors
-/// If it was made for another number of hidden layers.
-pub fn check_fit<B: Backend>(rule: &dyn Rule<B>, network: &Network<B::Real>) -> Result<(), Error> {
-    if rule.fits(network.hidden()) {
-        return Ok(());
-    }
-    let problem = format!("the rule `{}` was made for another number of hidden layers", rule.name());
-    Err(Error::setting("hidden", format!("{problem} than this network's {}", network.hidden())))
 }
 
 /// `value` as a number of type `R` if it is finite and positive.

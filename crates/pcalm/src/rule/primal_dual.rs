@@ -14,8 +14,8 @@ use super::{Rule, RuleSettings, positive};
 use crate::{
     backend::Backend,
     error::Error,
-    infer::Stop,
-    lagrangian::{Lagrangian, penalties},
+    infer::{Step, Stop},
+    lagrangian::{DualStep, Lagrangian},
     real::Real,
     state::State,
 };
@@ -72,12 +72,9 @@ const CHECK_EVERY: usize = 8;
 pub struct PrimalDual<R> {
     name: &'static str,
     eta: R,
-    /// Dual step per hidden layer: 0 for PC, α for PC-ALM, ρ_l for MM.
-    dual_step: Vec<R>,
+    dual_step: DualStep<R>,
     /// β of the activity steps; 0 for none.
     momentum: R,
-    /// All zeros: the activity steps after a cycle's first leave λ alone.
-    no_dual_step: Vec<R>,
     inner: Inner<R>,
     budget: usize,
     tolerance: Option<R>,
@@ -87,7 +84,7 @@ pub struct PrimalDual<R> {
 impl<R: Real> PrimalDual<R> {
     /// Predictive coding \[ALM eq. 4\]: no duals, T activity steps, or fewer with a tolerance.
     pub fn predictive_coding(settings: &RuleSettings) -> Result<Self, Error> {
-        Self::new("pc", settings, vec![R::zero(); settings.hidden], Inner::Steps(1), Credit::PreDual)
+        Self::new("pc", settings, DualStep::Still, Inner::Steps(1), Credit::PreDual)
     }
 
     /// Predictive coding with Nesterov's momentum β in its activity steps.
@@ -107,22 +104,21 @@ impl<R: Real> PrimalDual<R> {
         if settings.inner_steps == 0 {
             return Err(Error::setting("inner-steps", "0 activity steps per cycle; at least 1 is needed"));
         }
-        let alpha = vec![R::of(settings.alpha); settings.hidden];
+        let alpha = DualStep::Along(R::of(settings.alpha));
         Self::new("pc-alm", settings, alpha, Inner::Steps(settings.inner_steps), settings.credit)
     }
 
     /// The method of multipliers \[ALM eq. 6\]: T cycles of λ += ρc and a solve in z.
     pub fn multipliers(settings: &RuleSettings) -> Result<Self, Error> {
-        let rho = penalties(&settings.rho, settings.hidden)?;
         let tolerance = positive("inner-tolerance", settings.inner_tolerance)?;
         let inner = Inner::Solve { tolerance, limit: settings.inner_limit };
-        Self::new("mm", settings, rho, inner, settings.credit)
+        Self::new("mm", settings, DualStep::Penalty, inner, settings.credit)
     }
 
     fn new(
         name: &'static str,
         settings: &RuleSettings,
-        dual_step: Vec<R>,
+        dual_step: DualStep<R>,
         inner: Inner<R>,
         credit: Credit,
     ) -> Result<Self, Error> {
@@ -130,39 +126,45 @@ impl<R: Real> PrimalDual<R> {
             return Err(Error::setting("budget", "0 inference steps; at least 1 is needed"));
         }
         let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
-        Ok(PrimalDual {
-            name,
-            eta: positive("eta", settings.eta)?,
-            no_dual_step: vec![R::zero(); dual_step.len()],
-            dual_step,
-            momentum: R::zero(),
-            inner,
-            budget: settings.budget,
-            tolerance,
-            credit,
-        })
+        let eta = positive("eta", settings.eta)?;
+        Ok(PrimalDual { name, eta, dual_step, momentum: R::zero(), inner, budget: settings.budget, tolerance, credit })
     }
 
-    /// One activity step after a dual step.
-    fn advance<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<R>, dual_step: &[R]) {
-        if self.momentum > R::zero() {
-            state.look_ahead(self.momentum, lagrangian.samples());
+    fn has_momentum(&self) -> bool {
+        self.momentum > R::zero()
+    }
+
+    /// Whether it ever looks at the gradient's size.
+    fn looks(&self) -> bool {
+        self.tolerance.is_some() || matches!(self.inner, Inner::Solve { .. })
+    }
+
+    /// z ← z + β(z − z before the last step), which is kept as z; padding stays as it is.
+    fn look_ahead(&self, state: &mut State<R>, samples: usize) {
+        // Layers below the front have not moved.
+        let moved = state.activities.layers.iter_mut().zip(&mut state.memory[0].layers).skip(state.front);
+        for (z, previous) in moved {
+            let cols = z.cols();
+            let rows = z.data_mut().chunks_exact_mut(cols).zip(previous.data_mut().chunks_exact_mut(cols));
+            for (z, previous) in rows {
+                for (z, previous) in z[..samples].iter_mut().zip(previous) {
+                    let now = *z;
+                    *z = now + self.momentum * (now - *previous);
+                    *previous = now;
+                }
+            }
         }
-        lagrangian.cycle(state, dual_step, self.eta);
     }
 
     /// max |∂𝓛/∂z| and max |c| at the current (z, λ).
     fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<R>) -> (R, R) {
-        let mut look = std::mem::take(&mut state.look);
-        if look.layers.is_empty() {
-            look = state.activities.clone();
-        }
+        let mut look = std::mem::take(&mut state.memory[usize::from(self.has_momentum())]);
         lagrangian.residuals(state, &mut look);
         let residual = look.max_abs();
-        lagrangian.credit_sweep(state, &self.no_dual_step);
+        lagrangian.credit(state, DualStep::Still);
         lagrangian.activity_gradient(state, &mut look);
         let gradient = look.max_abs();
-        state.look = look;
+        state.memory[usize::from(self.has_momentum())] = look;
         (gradient, residual)
     }
 }
@@ -172,59 +174,55 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         self.name
     }
 
-    fn fits(&self, hidden: usize) -> bool {
-        self.dual_step.len() == hidden
+    /// z before the last step, for momentum; then a buffer for the gradient that tolerances are held against.
+    fn memory(&self) -> usize {
+        usize::from(self.has_momentum()) + usize::from(self.looks())
     }
 
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
         lagrangian.forward(state);
-        if self.momentum > B::Real::zero() {
-            state.rest();
+        if self.has_momentum() {
+            state.memory[0].copy_from(&state.activities);
         }
     }
 
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
-        self.advance(lagrangian, state, &self.dual_step);
-        let (more, tolerance) = match self.inner {
-            Inner::Steps(count) => (count - 1, None),
-            Inner::Solve { tolerance, limit } => (limit.saturating_sub(1), Some(tolerance)),
-        };
-        for step in 0..more {
-            // A solve alone may take minutes.
-            if lagrangian.interrupted() {
-                break;
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step) {
+        if self.has_momentum() {
+            self.look_ahead(state, lagrangian.samples());
+        }
+        let dual_step = if at.inner == 0 { self.dual_step } else { DualStep::Still };
+        lagrangian.cycle(state, dual_step, self.eta);
+    }
+
+    fn completes(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step) -> bool {
+        match self.inner {
+            Inner::Steps(count) => at.inner + 1 >= count,
+            Inner::Solve { tolerance, limit } => {
+                at.inner + 1 >= limit
+                    || at.inner.is_multiple_of(CHECK_EVERY) && self.stationarity(lagrangian, state).0 <= tolerance
             }
-            if let Some(tolerance) = tolerance
-                && step % CHECK_EVERY == 0
-                && self.stationarity(lagrangian, state).0 <= tolerance
-            {
-                break;
-            }
-            self.advance(lagrangian, state, &self.no_dual_step);
         }
     }
 
-    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, steps: usize) -> Option<Stop> {
-        if steps >= self.budget {
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, cycles: usize) -> Option<Stop> {
+        if cycles >= self.budget {
             return Some(Stop::Budget);
         }
         let tolerance = self.tolerance?;
         // A cycle that solves costs far more than a look; single steps are looked at rarely.
-        let due = matches!(self.inner, Inner::Solve { .. }) || steps.is_multiple_of(CHECK_EVERY);
-        if steps == 0 || !due {
+        let due = matches!(self.inner, Inner::Solve { .. }) || cycles.is_multiple_of(CHECK_EVERY);
+        if cycles == 0 || !due {
             return None;
         }
         let (gradient, residual) = self.stationarity(lagrangian, state);
-        let has_duals = self.dual_step != self.no_dual_step;
+        let has_duals = self.dual_step != DualStep::Still && self.dual_step != DualStep::Along(B::Real::zero());
         let converged = gradient <= tolerance && (!has_duals || residual <= tolerance);
         converged.then_some(Stop::Converged)
     }
 
-    fn read(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
-        let dual_step = match self.credit {
-            Credit::PreDual => &self.no_dual_step,
-            Credit::PostDual => &self.dual_step,
-        };
-        lagrangian.credit_sweep(state, dual_step);
+    fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+        if self.credit == Credit::PostDual {
+            lagrangian.credit(state, self.dual_step);
+        }
     }
 }

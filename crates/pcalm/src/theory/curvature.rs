@@ -29,13 +29,25 @@ pub struct Curvature {
     pub iterations: usize,
 }
 
-/// A symmetric map on the stacked activities at the forward pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// The Hessian H of the PC energy F.
-    Energy,
-    /// CᵀC, the constraints alone.
-    Constraint,
+/// A symmetric map on the stacked activities at the forward pass: h H + k CᵀC.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Operator {
+    /// h, the share of the Hessian H of the PC energy F.
+    pub energy: f64,
+    /// k, the share of CᵀC, the constraints alone.
+    pub constraint: f64,
+}
+
+impl Operator {
+    /// H.
+    pub const ENERGY: Operator = Operator { energy: 1.0, constraint: 0.0 };
+    /// CᵀC.
+    pub const CONSTRAINT: Operator = Operator { energy: 0.0, constraint: 1.0 };
+
+    /// 2H + αCᵀC, whose largest eigenvalue times η must stay below 4.
+    pub fn stability(alpha: f64) -> Operator {
+        Operator { energy: 2.0, constraint: alpha }
+    }
 }
 
 /// When a power iteration ends.
@@ -60,8 +72,8 @@ pub fn curvature<B: Backend>(
     limit: usize,
 ) -> Result<Curvature, Error> {
     let accuracy = Accuracy { tolerance, limit };
-    let (lambda_max, first) = measure(minibatch, network, Operator::Energy, accuracy)?;
-    let (sigma_squared, second) = measure(minibatch, network, Operator::Constraint, accuracy)?;
+    let (lambda_max, first) = measure(minibatch, network, Operator::ENERGY, accuracy)?;
+    let (sigma_squared, second) = measure(minibatch, network, Operator::CONSTRAINT, accuracy)?;
     Ok(Curvature { lambda_max, sigma_squared, iterations: first.max(second) })
 }
 
@@ -142,7 +154,8 @@ fn power_iteration<B: Backend>(
 
 /// An [`Operator`] at the forward pass in a state.
 struct Map<R> {
-    operator: Operator,
+    energy: R,
+    constraint: R,
     /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
     diagonal: Matrix<R>,
     /// Added to every eigenvalue. Only the φ'' term can make H indefinite, and where it is large
@@ -156,9 +169,10 @@ struct Map<R> {
 impl<R: Real> Map<R> {
     fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
+        let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
         let last = problem.network.hidden() - 1;
         let mut diagonal = Matrix::default();
-        if operator == Operator::Energy && problem.network.placement() == Placement::Pre {
+        if operator.energy != 0.0 && problem.network.placement() == Placement::Pre {
             let readout = &problem.network.edges()[last + 1];
             let (z, q) = (&state.activities.layers[last], &state.credit.layers[last + 1]);
             diagonal = Matrix::zeros(z.rows(), z.cols());
@@ -166,14 +180,14 @@ impl<R: Real> Map<R> {
             for (i, d) in diagonal.data_mut().iter_mut().enumerate() {
                 let (unit, s) = (i / cols, i % cols);
                 let back: R = (0..q.rows()).map(|o| readout.weight()[o * readout.cols() + unit] * q.at(o, s)).sum();
-                *d = -readout.scale() * problem.network.activation().curvature(z.at(unit, s)) * back;
+                *d = energy * (-readout.scale() * problem.network.activation().curvature(z.at(unit, s)) * back);
             }
         }
         let lowest = diagonal.data().iter().fold(R::zero(), |m, &d| m.min(d));
-        Map { operator, diagonal, shift: -lowest, image: state.credit.clone() }
+        Map { energy, constraint, diagonal, shift: -lowest, image: state.credit.clone() }
     }
 
-    /// `product ← (H + shift) v` (or CᵀC v).
+    /// `product ← (h H + k CᵀC + shift) v`.
     fn apply<B: Backend<Real = R>>(
         &mut self,
         lagrangian: &Lagrangian<B>,
@@ -181,18 +195,18 @@ impl<R: Real> Map<R> {
         v: &Stack<R>,
         product: &mut Stack<R>,
     ) {
-        let (problem, energy) = (lagrangian.problem(), self.operator == Operator::Energy);
+        let problem = lagrangian.problem();
+        let (block, objective, hidden) = (problem.block, problem.objective, problem.network.hidden());
         lagrangian.push_forward(state, v, &mut self.image);
-        for ((l, credit), image) in state.credit.layers.iter_mut().enumerate().zip(&mut self.image.layers) {
-            let factor = match problem.rho.get(l) {
-                Some(rho) if energy => *rho,
-                Some(_) => R::one(),
-                None if energy => {
-                    let block = problem.block;
-                    problem.loss.curvature_product(&state.output, &block.target, image, block.samples);
-                    -R::one()
-                }
-                None => R::zero(),
+        if self.energy != R::zero() {
+            let readout = &mut self.image.layers[hidden];
+            objective.loss().curvature_product(&state.output, &block.target, readout, block.samples);
+        }
+        let credit = state.credit_mut().layers.iter_mut().zip(&self.image.layers);
+        for (l, (credit, image)) in credit.enumerate() {
+            let factor = match l < hidden {
+                true => self.energy * objective.penalty(l) + self.constraint,
+                false => -self.energy,
             };
             for (c, &v) in credit.data_mut().iter_mut().zip(image.data()) {
                 *c = factor * v;

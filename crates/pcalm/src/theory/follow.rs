@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     infer::{Stop, infer},
     lagrangian::Lagrangian,
-    rule::{Rule, check_fit},
+    rule::Rule,
     state::State,
 };
 use std::ops::ControlFlow;
@@ -13,14 +13,13 @@ use std::ops::ControlFlow;
 /// Runs `rule` to its end, showing `look` the state before the first step and after each.
 ///
 /// # Errors
-/// If the rule does not fit the network, the activities diverge, or the Lagrangian is interrupted.
+/// If the activities diverge, or the Lagrangian is interrupted.
 pub fn follow<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
     state: &mut State<B::Real>,
     mut look: impl FnMut(usize, &State<B::Real>),
 ) -> Result<(), Error> {
-    check_fit(rule, lagrangian.problem().network)?;
     let mut observer = |step: usize, state: &State<B::Real>| {
         look(step, state);
         ControlFlow::Continue(())

@@ -17,10 +17,11 @@ use super::jacobian::Jacobian;
 use crate::{
     backend::Reference,
     error::Error,
-    lagrangian::{Lagrangian, penalties},
+    lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
     network::{Network, Placement},
+    objective::Objective,
     stack::Matrix,
     state::{Block, State},
 };
@@ -45,17 +46,19 @@ impl<'a> Linearisation<'a> {
     /// that the last sweep left there.
     ///
     /// # Errors
-    /// If the loss curvature at the output is not finite, or negative.
+    /// If the penalties do not fit the network, or the loss curvature at the output is not finite, or
+    /// negative.
     pub fn of(
         network: &'a Network<f64>,
-        loss: Loss,
-        rho: Vec<f64>,
+        objective: &Objective<f64>,
         block: &Block<f64>,
         state: &State<f64>,
         sample: usize,
     ) -> Result<Self, Error> {
+        objective.fits(network)?;
         let column = |m: &Matrix<f64>| m.column(sample).collect::<Vec<f64>>();
         let hidden = network.hidden();
+        let rho = (0..hidden).map(|l| objective.penalty(l)).collect();
         let jacobians = (1..=hidden).map(|l| {
             let edge = &network.edges()[l];
             let (before, after) = match network.placement() {
@@ -68,30 +71,27 @@ impl<'a> Linearisation<'a> {
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);
         }
-        let root = root_of_loss_curvature(loss, &column(&state.output), &column(&block.target))?;
+        let root = root_of_loss_curvature(objective.loss(), &column(&state.output), &column(&block.target))?;
         Ok(Linearisation { jacobians: jacobians.collect(), starts, rho, root })
     }
 
-    /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O; penalties
-    /// as in [`penalties`].
+    /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O.
     ///
     /// # Errors
     /// If the sample does not fit the network, or its forward pass is not finite.
     pub fn at_forward_pass(
         network: &'a Network<f64>,
-        loss: Loss,
+        objective: &Objective<f64>,
         x: &[f64],
         y: &[f64],
-        rho: &[f64],
     ) -> Result<Self, Error> {
         let backend = Reference::<f64>::new();
-        let rho = penalties(rho, network.hidden())?;
         let (block, mut state) = Batch::new(x, y, 1)?.block(&backend, network)?;
-        Lagrangian::new(&backend, network, &block, &rho, loss)?.forward(&mut state);
+        Lagrangian::new(&backend, network, &block, objective)?.forward(&mut state);
         if !(state.activities.max_abs() + state.output.max_abs()).is_finite() {
             return Err(Error::Network("its forward pass on this sample is not finite".into()));
         }
-        Linearisation::of(network, loss, rho, &block, &state, 0)
+        Linearisation::of(network, objective, &block, &state, 0)
     }
 
     /// Unknowns: Σ n_l over the hidden layers.

@@ -5,9 +5,10 @@ use crate::{
     activation::Activation,
     backend::{Backend, Reference},
     error::Error,
-    lagrangian::Lagrangian,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Edge, Network, Placement},
+    objective::Objective,
     state::{Block, State},
 };
 
@@ -61,14 +62,15 @@ fn growth(eta: f64, alpha: f64) -> Result<f64, Error> {
     // Inputs and targets are zero, so zero is where inference ends, and every step is linear.
     let (mut block, mut state) = (Block::zeros(&network, 1), State::zeros(&network, 1));
     backend.drive(&network, &mut block, &mut state);
-    let lagrangian = Lagrangian::new(&backend, &network, &block, &[1.0], Loss::SquaredError)?;
+    let objective = Objective::new(Loss::SquaredError, &[1.0])?;
+    let lagrangian = Lagrangian::new(&backend, &network, &block, &objective)?;
     state.activities_mut().layers[0].data_mut()[0] = 1.0;
     if alpha > 0.0 {
         state.duals_mut().layers[0].data_mut()[0] = 1.0;
     }
     let mut logarithm = 0.0;
     for step in 0..STEPS {
-        lagrangian.cycle(&mut state, &[alpha], eta);
+        lagrangian.cycle(&mut state, DualStep::Along(alpha), eta);
         let size = f64::hypot(state.activities().layers[0].at(0, 0), state.duals().layers[0].at(0, 0));
         if size == 0.0 {
             return Ok(0.0);

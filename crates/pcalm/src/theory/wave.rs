@@ -11,16 +11,15 @@ use crate::{
     error::Error,
     gradient::{Agreement, Alignment, Gradient},
     infer::infer,
-    lagrangian::Lagrangian,
-    loss::Loss,
+    lagrangian::{DualStep, Lagrangian},
     minibatch::Batch,
     network::Network,
+    objective::Objective,
     real::Real,
     rule::{Backprop, Rule},
     stack::Stack,
     state::State,
 };
-use num_traits::Zero;
 
 /// The share of its BP value at which a layer's credit counts as arrived.
 pub const FRACTION: f64 = 0.5;
@@ -59,21 +58,19 @@ pub struct Wave {
 }
 
 impl Wave {
-    /// Runs `rule` on all samples of `batch` as one block, looking at every step. ρ_l as from
-    /// [`penalties`](crate::lagrangian::penalties).
+    /// Runs `rule` on all samples of `batch` as one block, looking at every step.
     ///
     /// # Errors
-    /// If batch or rule do not fit the network, or the activities diverged.
+    /// If batch or penalties do not fit the network, or the activities diverged.
     pub fn watch<B: Backend>(
         backend: &B,
         network: &Network<B::Real>,
         batch: &Batch<B::Real>,
-        loss: Loss,
-        rho: &[B::Real],
+        objective: &Objective<B::Real>,
         rule: &dyn Rule<B>,
     ) -> Result<Self, Error> {
         let (block, mut state) = batch.block(backend, network)?;
-        let lagrangian = Lagrangian::new(backend, network, &block, rho, loss)?;
+        let lagrangian = Lagrangian::new(backend, network, &block, objective)?;
         let mut look = Look::new(&lagrangian, &mut state);
         let mut moments = Vec::new();
         follow(rule, &lagrangian, &mut state, |step, state| moments.push(look.at(step, state)))?;
@@ -166,7 +163,6 @@ struct Look<'s, 'a, B: Backend> {
     found: Gradient<B::Real>,
     copy: State<B::Real>,
     residuals: Stack<B::Real>,
-    still: Vec<B::Real>,
 }
 
 impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
@@ -180,7 +176,6 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
             found: Gradient::zeros(network),
             residuals: state.activities.clone(),
             copy: state.clone(),
-            still: vec![B::Real::zero(); network.hidden()],
         };
         lagrangian.weight_gradient(&look.copy, &mut look.wanted);
         look
@@ -191,17 +186,17 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
         self.copy.duals.copy_from(&state.duals);
         self.copy.front = 0;
         self.lagrangian.residuals(&mut self.copy, &mut self.residuals);
-        self.lagrangian.credit_sweep(&mut self.copy, &self.still);
+        self.lagrangian.credit(&mut self.copy, DualStep::Still);
         self.lagrangian.weight_gradient(&self.copy, &mut self.found);
-        let (samples, rho) = (self.lagrangian.samples(), self.lagrangian.problem().rho);
+        let (samples, objective) = (self.lagrangian.samples(), self.lagrangian.problem().objective);
         let alignment = Alignment::new(&self.found, &self.wanted);
         let credit = norms(&self.copy.credit, samples);
         let dual = norms(&self.copy.duals, samples);
         let residual = norms(&self.residuals, samples);
-        let layers = (0..rho.len()).map(|l| LayerCredit {
+        let layers = (0..dual.len()).map(|l| LayerCredit {
             credit: credit[l],
             dual: dual[l],
-            residual: rho[l].wide() * residual[l],
+            residual: objective.penalty(l).wide() * residual[l],
             agreement: alignment.layers[l],
         });
         Moment { step, layers: layers.collect(), agreement: alignment.whole }

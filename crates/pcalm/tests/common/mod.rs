@@ -6,10 +6,10 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::Reference,
     gradient::Gradient,
-    lagrangian::penalties,
     loss::Loss,
     minibatch::{Batch, Minibatch, Report},
     network::{Edge, Network, Placement},
+    objective::Objective,
     real::Real,
     rule::{self, RuleSettings},
     theory::curvature,
@@ -97,15 +97,29 @@ impl<R: Real> Run<R> {
 }
 
 /// Runs the rule called `name` on `data`.
-pub fn run<R: Real>(name: &str, network: &Network<R>, data: &Data<R>, loss: Loss, settings: &RuleSettings) -> Run<R> {
+pub fn run<R: Real>(
+    name: &str,
+    network: &Network<R>,
+    data: &Data<R>,
+    objective: impl Into<Objective<R>>,
+    settings: &RuleSettings,
+) -> Run<R> {
     let rule = rule::build(name, settings).unwrap();
-    run_rule(rule.as_ref(), network, data, loss, settings)
+    run_rule(rule.as_ref(), network, data, objective)
 }
 
-/// `data` loaded for `network`, with the penalties ρ given.
-pub fn minibatch<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, rho: &[f64]) -> Minibatch<Reference<R>> {
-    let rho = penalties(rho, network.hidden()).unwrap();
-    let mut minibatch = Minibatch::new(Reference::new(), loss, rho);
+/// An objective with these penalties ρ.
+pub fn weighted<R: Real>(loss: Loss, rho: &[f64]) -> Objective<R> {
+    Objective::new(loss, rho).unwrap()
+}
+
+/// `data` loaded for `network`; with a bare loss, ρ is 1.
+pub fn minibatch<R: Real>(
+    network: &Network<R>,
+    data: &Data<R>,
+    objective: impl Into<Objective<R>>,
+) -> Minibatch<Reference<R>> {
+    let mut minibatch = Minibatch::new(Reference::new(), objective);
     minibatch.load(network, &data.batch()).unwrap();
     minibatch
 }
@@ -115,19 +129,18 @@ pub fn run_rule<R: Real>(
     rule: &dyn rule::Rule<Reference<R>>,
     network: &Network<R>,
     data: &Data<R>,
-    loss: Loss,
-    settings: &RuleSettings,
+    objective: impl Into<Objective<R>>,
 ) -> Run<R> {
-    let mut minibatch = minibatch(network, data, loss, &settings.rho);
+    let mut minibatch = minibatch(network, data, objective);
     let report = minibatch.infer(network, rule).unwrap();
     let mut gradient = Gradient::zeros(network);
-    minibatch.weight_gradient(network, &mut gradient);
+    minibatch.weight_gradient(network, &mut gradient).unwrap();
     Run { report, gradient, minibatch, hidden: network.hidden() }
 }
 
-/// Settings with this budget for `network`; the rest as in the docs' defaults.
-pub fn settings<R: Real>(network: &Network<R>, budget: usize, eta: f64) -> RuleSettings {
-    RuleSettings { hidden: network.hidden(), budget, eta, ..RuleSettings::default() }
+/// Settings with this budget; the rest as in the docs' defaults.
+pub fn settings(budget: usize, eta: f64) -> RuleSettings {
+    RuleSettings { budget, eta, ..RuleSettings::default() }
 }
 
 /// Largest |a − b|.
@@ -190,7 +203,7 @@ pub fn distance_from_kinks(activation: Activation, values: &[f64]) -> f64 {
 
 /// The forward pass, per hidden layer and row-major.
 pub fn forward(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec<f64>> {
-    let mut minibatch = minibatch(network, data, loss, &[1.0]);
+    let mut minibatch = minibatch(network, data, loss);
     minibatch.evaluate(network).unwrap();
     (0..network.hidden()).map(|l| minibatch.unload(l, |s| s.activities())).collect()
 }
@@ -232,7 +245,7 @@ pub fn transposed_product(edge: &Edge<f64>, q: &[f64]) -> Vec<f64> {
 
 /// 1/λ_max, the default step size.
 pub fn default_step(network: &Network<f64>, data: &Data, loss: Loss) -> f64 {
-    let mut minibatch = minibatch(network, data, loss, &[1.0]);
+    let mut minibatch = minibatch(network, data, loss);
     1.0 / curvature(&mut minibatch, network, 1e-6, 10_000).unwrap().lambda_max
 }
 
@@ -258,7 +271,7 @@ pub fn softmax(f: &[f64]) -> Vec<f64> {
 
 /// The targets at which the forward pass has no output error, row-major.
 pub fn unclamped(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<f64> {
-    let mut minibatch = minibatch(network, data, loss, &[1.0]);
+    let mut minibatch = minibatch(network, data, loss);
     minibatch.evaluate(network).unwrap();
     let output = minibatch.output();
     match loss {

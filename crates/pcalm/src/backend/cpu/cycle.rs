@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     backend::Problem,
+    lagrangian::DualStep,
     network::{Edge, Placement},
     stack::{LANES, Matrix},
     state::State,
@@ -31,7 +32,7 @@ pub struct Cycle<'a> {
     pub kernel: Simd,
     pub problem: &'a Problem<'a, f32>,
     pub state: &'a mut State<f32>,
-    pub dual_step: &'a [f32],
+    pub dual_step: DualStep<f32>,
     pub eta: f32,
 }
 
@@ -73,7 +74,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     let Cycle { problem, state, dual_step, eta, .. } = cycle;
     let (network, block) = (problem.network, problem.block);
     let hidden = network.hidden();
-    check(problem, state, dual_step, COLS);
+    check(problem, state, COLS);
     let State { activities, duals, credit, output, scratch, front, work, .. } = state;
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
@@ -87,7 +88,8 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
         if *front > 0 {
             std::slice::from_raw_parts_mut(here.q, network.edges()[lowest].rows() * COLS).fill(0.0);
         } else {
-            let steps = Steps::<V>::new(dual_step[0], problem.rho[0]);
+            let rho = problem.objective.penalty(0);
+            let steps = Steps::<V>::new(dual_step.at(rho), rho);
             let (z, lambda) = (layer(0), start(&mut duals.layers[0]));
             let drive = block.drive.data();
             let mut at = 0;
@@ -105,9 +107,10 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let (skip, scale, z) = (edge.skip(), V::splat(edge.scale()), layer(l));
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
+                let rho = problem.objective.penalty(l + 1);
                 let mut take = Credit::<V, P, POST, COLS> {
                     scale,
-                    steps: Steps::new(dual_step[l + 1], problem.rho[l + 1]),
+                    steps: Steps::new(dual_step.at(rho), rho),
                     skip,
                     below: z,
                     z: layer(l + 1),
@@ -122,7 +125,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                 let mut take = Store { scale, gate: null(), skip: null(), out: start(output), cols: COLS };
                 product::<V, _, false, TALL, WIDE>(Left::of(edge), rates, COLS, &mut take);
                 let error = &mut credit.layers[hidden];
-                problem.loss.output_credit(output, &block.target, block.samples, error);
+                problem.objective.loss().output_credit(output, &block.target, block.samples, error);
                 start(error)
             };
             let minus_eta = V::splat(-eta);
@@ -142,14 +145,12 @@ fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
     matrix.data_mut().as_mut_ptr()
 }
 
-/// Panics unless state, block and steps have the network's shape.
-fn check(problem: &Problem<f32>, state: &State<f32>, dual_step: &[f32], cols: usize) {
+/// Panics unless state and block have the network's shape.
+fn check(problem: &Problem<f32>, state: &State<f32>, cols: usize) {
     let network = problem.network;
     let fits = |m: &Matrix<f32>, edge: &Edge<f32>| m.rows() == edge.rows() && m.cols() == cols;
     let (hidden, widest) = (network.hidden(), state.scratch.signal.rows());
-    assert!(
-        [dual_step.len(), problem.rho.len(), state.activities.layers.len(), state.duals.layers.len()] == [hidden; 4]
-    );
+    assert!([state.activities.layers.len(), state.duals.layers.len()] == [hidden; 2]);
     assert!(state.credit.layers.len() == hidden + 1 && state.front <= hidden);
     let layers = state.activities.layers.iter().zip(&state.duals.layers);
     for (edge, (z, lambda)) in network.edges().iter().zip(layers) {

@@ -24,7 +24,7 @@ use super::{
     Backend, Problem,
     sweeps::{Kernel, Sweeps},
 };
-use crate::{activation::Activation, network::Edge, stack::Matrix, state::State};
+use crate::{activation::Activation, lagrangian::DualStep, network::Edge, stack::Matrix, state::State};
 use cycle::Cycle;
 use elementwise::{Credit, Descend};
 use phi::{Activate, with_phi};
@@ -175,7 +175,7 @@ impl Kernel for Simd {
         with_phi(phi, Activate { kernel: *self, x: Some(x), values, slopes });
     }
 
-    fn cycle(sweeps: &Cpu, problem: &Problem<f32>, state: &mut State<f32>, dual_step: &[f32], eta: f32) {
+    fn cycle(sweeps: &Cpu, problem: &Problem<f32>, state: &mut State<f32>, dual_step: DualStep<f32>, eta: f32) {
         if state.output.cols() > cycle::FULL {
             // Larger blocks than `block_samples` come only from callers who cut their own.
             sweeps.credit_sweep(problem, state, dual_step);

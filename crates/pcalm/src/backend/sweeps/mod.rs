@@ -5,6 +5,7 @@ pub(super) mod edge;
 use super::{Backend, Problem};
 use crate::{
     activation::Activation,
+    lagrangian::DualStep,
     network::{Edge, Network, Placement},
     real::Real,
     stack::{Matrix, Stack},
@@ -70,7 +71,7 @@ pub trait Kernel: Clone + Debug + Send + Sync {
         sweeps: &Sweeps<Self>,
         problem: &Problem<Self::Real>,
         state: &mut State<Self::Real>,
-        dual_step: &[Self::Real],
+        dual_step: DualStep<Self::Real>,
         eta: Self::Real,
     ) {
         sweeps.credit_sweep(problem, state, dual_step);
@@ -130,13 +131,14 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         count_edges(problem, work);
     }
 
-    fn credit_sweep(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: &[R]) {
+    fn credit_sweep(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>) {
         let State { activities, duals, credit, slopes, rates, output, work, .. } = state;
         let hidden = &mut credit.layers[..problem.network.hidden()];
         self.predictions(problem, activities, slopes, rates, hidden);
         for (l, c) in hidden.iter_mut().enumerate() {
             let (z, lambda) = (activities.layers[l].data(), duals.layers[l].data_mut());
-            self.kernel.credit(dual_step[l], problem.rho[l], z, c.data_mut(), lambda);
+            let rho = problem.objective.penalty(l);
+            self.kernel.credit(dual_step.at(rho), rho, z, c.data_mut(), lambda);
         }
         self.readout(problem, activities, slopes, rates, output, credit);
         count_edges(problem, work);
@@ -152,7 +154,7 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         count_edges(problem, work);
     }
 
-    fn cycle(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: &[R], eta: R) {
+    fn cycle(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>, eta: R) {
         K::cycle(self, problem, state, dual_step, eta);
     }
 
@@ -252,7 +254,7 @@ impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
         let last = problem.network.hidden();
         edge::predict(&self.kernel, problem, last, &activities.layers[last - 1], output, slopes, rates);
         let block = problem.block;
-        problem.loss.output_credit(output, &block.target, block.samples, &mut credit.layers[last]);
+        problem.objective.loss().output_credit(output, &block.target, block.samples, &mut credit.layers[last]);
     }
 }
 

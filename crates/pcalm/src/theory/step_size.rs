@@ -1,0 +1,66 @@
+//! Step sizes that follow from a network: η, β, and the bound that η has to keep (MATHS.md §7). Nobody else works
+//! them out.
+
+use super::curvature::{Accuracy, Operator, largest_eigenvalue};
+use crate::{
+    backend::Backend,
+    error::{Error, StabilityBound},
+    minibatch::Minibatch,
+    network::Network,
+    objective::Objective,
+    real::Real,
+};
+
+/// The automatic η is at most this share of the largest stable one.
+///
+/// Without duals 1/λ_max(H) is half of it, and with α = ρ at least three quarters, as
+/// λ_max(2H + αCᵀC) ≤ 3 λ_max(H): a larger share would let η rise above 1/λ_max(H)'s own margin, a smaller one
+/// would change it where it is known to train.
+pub const SHARE: f64 = 0.75;
+
+/// For the automatic η, which every later bit follows from.
+const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
+/// For a warning about the stability bound, which two digits of σ_max² are enough for; from below.
+const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
+
+/// λ, whose inverse is the automatic η at dual step `alpha`: the larger of λ_max(H), and of
+/// λ_max(2H + αCᵀC) over 4 times [`SHARE`]. On the samples loaded into `minibatch`.
+///
+/// With α up to the smallest ρ the second cannot be the larger, and is not measured.
+///
+/// # Errors
+/// As [`largest_eigenvalue`].
+pub fn step_curvature<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    alpha: f64,
+) -> Result<f64, Error> {
+    let energy = largest_eigenvalue(minibatch, network, Operator::ENERGY, FOR_ETA)?;
+    if alpha <= minibatch.objective().least_penalty() {
+        return Ok(energy);
+    }
+    let both = largest_eigenvalue(minibatch, network, Operator::stability(alpha), FOR_ETA)?;
+    Ok(energy.max(both / (StabilityBound::LIMIT * SHARE)))
+}
+
+/// σ_max², roughly: what a [`stability_bound`] is made from. On the samples loaded into `minibatch`.
+///
+/// # Errors
+/// As [`largest_eigenvalue`].
+pub fn constraint_curvature<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+) -> Result<f64, Error> {
+    largest_eigenvalue(minibatch, network, Operator::CONSTRAINT, FOR_BOUND)
+}
+
+/// The bound on η at a σ_max² and dual step α, with the largest ρ: exact with one ρ and without the loss.
+pub fn stability_bound<R: Real>(objective: &Objective<R>, eta: f64, sigma_squared: f64, alpha: f64) -> StabilityBound {
+    StabilityBound::new(eta, sigma_squared, objective.largest_penalty(), alpha)
+}
+
+/// β = (√κ − 1)/(√κ + 1): with η = 1/λ_max the momentum at which the slowest mode of a quadratic energy of
+/// condition κ shrinks by 1 − 1/√κ per step instead of 1 − 1/κ \[Nesterov 2004, scheme 2.2.11\].
+pub fn nesterov_momentum(condition: f64) -> f64 {
+    (condition.sqrt() - 1.0) / (condition.sqrt() + 1.0)
+}

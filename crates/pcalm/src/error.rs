@@ -85,7 +85,7 @@ pub struct Divergence {
     pub bound: Option<StabilityBound>,
 }
 
-/// The bound of MATHS.md §7, η σ_max² (2ρ + α) < 4 (Jury; with α = 0, η ρ σ_max² < 2, the same
+/// The bound of docs/maths.md §7, η σ_max² (2ρ + α) < 4 (Jury; with α = 0, η ρ σ_max² < 2, the same
 /// line), with the numbers of one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StabilityBound {

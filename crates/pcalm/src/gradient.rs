@@ -1,4 +1,4 @@
-//! Weight gradients, and how two of them compare (MATHS.md §9).
+//! Weight gradients, and how two of them compare (docs/maths.md §9).
 
 use crate::{error::Error, network::Network, real::Real};
 

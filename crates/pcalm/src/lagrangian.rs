@@ -1,4 +1,4 @@
-//! The augmented Lagrangian of one block of samples (MATHS.md §3–4).
+//! The augmented Lagrangian of one block of samples (docs/maths.md §3–5).
 //!
 //! 𝓛_ρ = ℓ + Σ λ_lᵀ c_l + ½ Σ ρ_l ‖c_l‖² \[ALM eq. 5, 9\], with c_l = z_l − f_l(z_{l-1}). A rule
 //! chooses (z, λ); everything else is read from here. There is no loop over inference steps in

@@ -1,4 +1,4 @@
-//! Supervised losses at the output (MATHS.md §1).
+//! Supervised losses at the output (docs/maths.md §1).
 
 use crate::{real::Real, stack::Matrix};
 

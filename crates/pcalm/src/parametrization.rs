@@ -1,5 +1,5 @@
 //! How weights are drawn and scaled, and the learning rate that goes with it
-//! (MATHS.md §2; \[ALM\] app. B, \[LIM\]).
+//! (docs/maths.md §2; \[ALM\] app. B, \[LIM\]).
 
 use crate::{
     activation::Activation,

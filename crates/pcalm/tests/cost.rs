@@ -1,4 +1,4 @@
-//! Arithmetic counted where it is done, against the counts of MATHS.md §5.
+//! Arithmetic counted where it is done, against the counts of docs/maths.md §5.
 
 mod common;
 

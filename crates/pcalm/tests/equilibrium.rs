@@ -1,5 +1,5 @@
 //! Equilibria of linear networks against a dense solution, assembled here sample by sample:
-//! (CᵀΠC + S) z = right-hand side ([FRM] thm 3.4, MATHS.md §7), and F* = ½ rᵀ R⁻¹ r.
+//! (CᵀΠC + S) z = right-hand side ([FRM] thm 3.4, docs/maths.md §7), and F* = ½ rᵀ R⁻¹ r.
 
 mod common;
 

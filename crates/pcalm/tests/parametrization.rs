@@ -1,4 +1,4 @@
-//! Scales, learning rates and draws against the table of MATHS.md §2.
+//! Scales, learning rates and draws against the table of docs/maths.md §2.
 
 mod common;
 

@@ -32,7 +32,7 @@ pub struct Problem<'a, R> {
     pub objective: &'a Objective<R>,
 }
 
-/// Sweeps over all layers of one block (MATHS.md §4–5). All layers of a sweep read the state as
+/// Sweeps over all layers of one block (docs/maths.md §4–5). All layers of a sweep read the state as
 /// it was before the sweep (Jacobi), so a backend may compute them in any order or together.
 pub trait Backend: Send + Sync {
     /// The number type.

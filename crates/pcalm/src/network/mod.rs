@@ -1,4 +1,4 @@
-//! Networks: a list of edges between layers of nodes (MATHS.md §1).
+//! Networks: a list of edges between layers of nodes (docs/maths.md §1).
 //!
 //! Layers and edges are 0-based here: `edges[l]` holds the paper's W_{l+1} and predicts the
 //! activities `z[l]`, the paper's z_{l+1}; the last edge is the readout.

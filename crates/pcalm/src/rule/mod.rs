@@ -1,4 +1,4 @@
-//! Learning rules: how each chooses activities z and duals λ (MATHS.md §5).
+//! Learning rules: how each chooses activities z and duals λ (docs/maths.md §5).
 //!
 //! A rule is one file here and one line in [`rules`]; the Lagrangian turns its (z, λ) into
 //! credit and weight gradients, the same way for every rule.

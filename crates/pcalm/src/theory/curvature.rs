@@ -1,4 +1,4 @@
-//! Largest curvatures of the energy in the activities, by power iteration (MATHS.md §6).
+//! Largest curvatures of the energy in the activities, by power iteration (docs/maths.md §6).
 //!
 //! At the forward pass c = 0, so the Hessian of F in the hidden activities is exactly
 //! H = CᵀΠC + J_LᵀH_ℓJ_L plus, in `pre` placement, the term −(W_Lᵀ q_L) ⊙ a_L φ''(z_{L-1}) on the

@@ -1,5 +1,5 @@
 //! Damping and phase of the single modes of C in a simulation, beside what is predicted
-//! (MATHS.md §7; \[ALM\] app. D).
+//! (docs/maths.md §7; \[ALM\] app. D).
 //!
 //! Along the right singular vector of σ the activities obey a_{t+1} = (trace) a_t − (det) a_{t-1} once
 //! the loss curvature is left aside. Trace and determinant fitted to the simulated a_t give the mode's

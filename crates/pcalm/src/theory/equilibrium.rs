@@ -1,5 +1,5 @@
 //! The exact equilibrium of predictive coding in a linear network, and what it is worth
-//! (MATHS.md §7; \[FRM\] thm 3.4 and 3.5, \[LIM\] eq. 19).
+//! (docs/maths.md §7; \[FRM\] thm 3.4 and 3.5, \[LIM\] eq. 19).
 //!
 //! Symbols: V_l = a_l W_l + τ_l I; Π_l, the precision of residual c_l; Π_L, that of the output
 //! error. F is quadratic in the activities, so its minimum solves

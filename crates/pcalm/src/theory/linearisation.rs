@@ -1,4 +1,4 @@
-//! The constraint operator C and the energy's Hessian as linear maps (MATHS.md §7).
+//! The constraint operator C and the energy's Hessian as linear maps (docs/maths.md §7).
 //!
 //! Symbols: the stacked activities v = (v_1 … v_{L-1}) of one sample; J_l, the Jacobian of edge l
 //! at given activities, V_l = a_l W_l + τ_l I in a linear network; C v = (v_l − J_l v_{l-1})_l,
@@ -269,7 +269,7 @@ impl<'a> Linearisation<'a> {
 }
 
 /// H⁻¹ = K⁻¹ − (K⁻¹Gᵀ) R⁻¹ (K⁻¹Gᵀ)ᵀ, with K = CᵀPC, S = GᵀG and R = I + G K⁻¹Gᵀ, the rescaling of the
-/// linear equilibrium (MATHS.md §7).
+/// linear equilibrium (docs/maths.md §7).
 #[derive(Debug)]
 pub struct HessianInverse<'s, 'a> {
     linearisation: &'s Linearisation<'a>,

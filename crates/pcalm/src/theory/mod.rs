@@ -1,4 +1,4 @@
-//! What can be said of a network's inference before running it (MATHS.md §6, 7 and 9).
+//! What can be said of a network's inference before running it (docs/maths.md §6, 7 and 9).
 
 mod advice;
 mod approach;

@@ -1,4 +1,4 @@
-//! One singular value of C on its own: the 2 × 2 map of MATHS.md §7 \[ALM app. C, D\].
+//! One singular value of C on its own: the 2 × 2 map of docs/maths.md §7 \[ALM app. C, D\].
 //!
 //! Without the loss curvature S and with one ρ and α for all layers, the pair (z, λ) along each
 //! pair of singular vectors of C evolves by itself. With x = ησ², its map has

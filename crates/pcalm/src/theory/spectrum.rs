@@ -1,5 +1,5 @@
 //! The spectrum of a network's inference and what follows from it: which steps are stable, how fast
-//! they converge, how many are needed (MATHS.md §7; \[ALM\] app. C, D).
+//! they converge, how many are needed (docs/maths.md §7; \[ALM\] app. C, D).
 //!
 //! Symbols as in [`linearisation`](super::linearisation), and A = diag(α_l) the dual steps. An
 //! eigenvalue θ of the iteration M with (z, λ) obeys, once λ is eliminated, the symmetric quadratic

@@ -1,4 +1,4 @@
-//! Where inference is stable: a map over the step sizes, predicted and simulated (MATHS.md §7).
+//! Where inference is stable: a map over the step sizes, predicted and simulated (docs/maths.md §7).
 
 use super::mode::Mode;
 use crate::{

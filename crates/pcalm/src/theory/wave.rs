@@ -1,4 +1,4 @@
-//! Credit on its way from the readout to the input, seen at every step of inference (MATHS.md §7
+//! Credit on its way from the readout to the input, seen at every step of inference (docs/maths.md §7
 //! and §9; \[ALM\] app. D).
 //!
 //! Predicted, for long waves in residual networks: a front moves √(ηα) layers per step, damped by

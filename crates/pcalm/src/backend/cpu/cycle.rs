@@ -7,7 +7,7 @@
 //! epilogues of the two products, in the same order of operations, so the bits are the same.
 //!
 //! Layers below the front hold z = f(z) and λ = 0 exactly: their residual, credit and gradient
-//! are zeros, and they are left out. The front moves one layer per step (MATHS.md §5: the first
+//! are zeros, and they are left out. The front moves one layer per step (docs/maths.md §5: the first
 //! step moves only z_{L-1}).
 #![allow(unsafe_code)]
 

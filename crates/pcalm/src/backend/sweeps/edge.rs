@@ -1,4 +1,4 @@
-//! One edge at a time: prediction f, its derivative J and the transpose Jᵀ (MATHS.md §1, §4).
+//! One edge at a time: prediction f, its derivative J and the transpose Jᵀ (docs/maths.md §1, §4).
 //!
 //! `l` is the 0-based index of an edge other than the first; it reads layer `l − 1`.
 

@@ -1,4 +1,4 @@
-//! What an inference is about: the loss at the output, and how much every residual weighs (MATHS.md §2–3).
+//! What an inference is about: the loss at the output, and how much every residual weighs (docs/maths.md §2–3).
 
 use crate::{error::Error, loss::Loss, network::Network, real::Real};
 

@@ -289,3 +289,18 @@ fn an_observer_stops_inference_where_it_asks_to() {
         }
     }
 }
+
+#[test]
+fn a_solve_that_diverges_stops_within_the_solve_and_names_its_cycle() {
+    let (network, data) = case();
+    // Far outside the stable range: without a look inside, the first solve would run all its steps on NaN.
+    let limit = 1_000_000;
+    let solve = RuleSettings { inner_limit: limit, ..settings(500, 3.0) };
+    let done = run("mm", &network, &data, LOSS, &solve);
+    let found = divergence(&done.report.stop);
+    assert_eq!((found.step, done.report.steps), (1, 1), "{found:?}");
+    assert!(found.norm > EXPLOSION, "{found:?}");
+    // Two products per edge and step, four for every look at the gradient's size, every eighth step; run twice.
+    let products = done.report.work.sample_products / (network.depth() - 1) as u64 / data.samples as u64;
+    assert!(products < 2 * 200 * 3, "{products} products per edge and sample before it stopped");
+}

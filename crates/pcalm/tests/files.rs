@@ -134,11 +134,7 @@ fn set(file: &mut TensorFile<f64>, key: &str, value: &str) {
 
 #[test]
 fn a_missing_tensor_is_named() {
-    // Without w.3 the rest is a whole network, but for the lists with one entry per matrix.
-    refused("3 values for 2 weight matrices", |file| {
-        file.tensors.remove("w.3");
-    });
-    for name in ["w.1", "w.2", "moment.1.1", "moment.2.3"] {
+    for name in ["w.1", "w.2", "w.3", "moment.1.1", "moment.2.3"] {
         refused(name, |file| {
             file.tensors.remove(name);
         });
@@ -149,6 +145,18 @@ fn a_missing_tensor_is_named() {
             file.metadata.remove("scales");
         });
     }
+}
+
+#[test]
+fn a_file_of_before_the_depth_was_written_is_read() {
+    let whole = network_file(Loss::SquaredError);
+    let mut file = TensorFile::<f64>::from_bytes(&whole.to_bytes().unwrap()).unwrap();
+    assert_eq!(file.metadata.remove("depth").as_deref(), Some("3"));
+    assert_eq!(NetworkFile::from_tensors(&file).unwrap(), whole);
+    // Its per-edge lists still tell that a matrix is missing.
+    file.tensors.remove("w.3");
+    let message = NetworkFile::from_tensors(&file).unwrap_err().to_string();
+    assert!(message.contains("3 values for 2 weight matrices"), "{message}");
 }
 
 #[test]
@@ -174,6 +182,10 @@ fn missing_and_malformed_metadata_are_named() {
         ("optimizer", "lion"),
         ("updates", "-1"),
         ("updates", "many"),
+        ("depth", "0"),
+        ("depth", "two"),
+        ("depth", "2"),
+        ("depth", "4"),
         ("skips", "0,2,0"),
         ("scales", "1,nan,1"),
         ("scales", "1,,1"),

@@ -2,7 +2,8 @@
 //!
 //! Tensors `w.1` … `w.L`, shape `[out, in]`, `F32` or `F64`. Metadata: `activation`; `placement`
 //! (`pre` or `post`; absent = `pre`); `skips`, one 0 or 1 per edge (absent = none); `scales`, one
-//! number per edge (absent = all 1); `loss` (absent = `squared-error`).
+//! number per edge (absent = all 1); `loss` (absent = `squared-error`); `depth`, L (absent = the highest
+//! number of a tensor: then a file that has lost its last one cannot be told from a shallower network's).
 
 use super::{Edge, Network, Placement};
 use crate::{
@@ -33,7 +34,14 @@ impl<R: Real> NetworkFile<R> {
         // The highest number rather than the first gap: a missing matrix must be named, not
         // quietly leave a shallower network.
         let number = |name: &str| name.strip_prefix("w.")?.parse::<usize>().ok();
-        let depth = file.names().filter_map(number).max().unwrap_or(1);
+        let highest = file.names().filter_map(number).max().unwrap_or(1);
+        let depth = stated_depth(file)?.unwrap_or(highest);
+        if depth > highest {
+            return Err(Error::File(format!("no tensor `w.{depth}`, though the metadata's `depth` is {depth}")));
+        }
+        if depth < highest {
+            return Err(Error::File(format!("a tensor `w.{highest}`, though the metadata's `depth` is {depth}")));
+        }
         let activation = file.metadata.get("activation").ok_or_else(|| {
             let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
             Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))
@@ -91,12 +99,22 @@ pub fn tensors<R: Real>(network: &Network<R>, loss: Loss) -> TensorFile<'_, R> {
         ("activation", network.activation().name().to_owned()),
         ("placement", network.placement().name().to_owned()),
         ("loss", loss.name().to_owned()),
+        ("depth", network.depth().to_string()),
         ("skips", join(edges.iter().map(|e| u8::from(e.skip()).to_string()).collect())),
         // Widened first: the shortest decimal of the f64 reads back to the same number.
         ("scales", join(edges.iter().map(|e| e.scale().wide().to_string()).collect())),
     ];
     file.metadata.extend(entries.map(|(key, value)| (key.to_owned(), value)));
     file
+}
+
+/// The metadata's depth, where there is one.
+fn stated_depth<R: Real>(file: &TensorFile<R>) -> Result<Option<usize>, Error> {
+    let parse = |text: &String| {
+        let depth = text.trim().parse().ok().filter(|depth| *depth > 0);
+        depth.ok_or_else(|| Error::File(format!("metadata `depth` is `{text}`, no number of weight matrices")))
+    };
+    file.metadata.get("depth").map(parse).transpose()
 }
 
 /// A network that cannot be, as what it is here: a file that cannot be used.

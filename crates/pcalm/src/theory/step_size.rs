@@ -1,4 +1,4 @@
-//! Step sizes that follow from a network: η, β, and the bound that η has to keep (MATHS.md §7). Nobody else works
+//! Step sizes that follow from a network: η, β, and the bound that η has to keep (docs/maths.md §7). Nobody else works
 //! them out.
 
 use super::curvature::{Accuracy, Operator, largest_eigenvalue};

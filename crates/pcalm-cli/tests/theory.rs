@@ -1,5 +1,7 @@
 //! `pcalm theory`, from the command line to the files.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{folder, path, run};

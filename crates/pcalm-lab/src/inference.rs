@@ -6,6 +6,7 @@ use crate::{
     choice::choose,
     dataset::Dataset,
     experiment::{Budget, plan::momentum},
+    extremes,
     model::Model,
     record::finite,
     run::FOR_BOUND,
@@ -20,7 +21,7 @@ use pcalm::{
     real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
-    theory::{Accuracy, Ends, Linearisation, Operator, largest_eigenvalue, nesterov_momentum},
+    theory::{Accuracy, Operator, largest_eigenvalue, nesterov_momentum},
     train::probe,
 };
 use serde::Serialize;
@@ -163,6 +164,9 @@ pub fn infer<B: Backend>(
     let known = rules::<B>();
     let names = known.iter().map(|r| r.name);
     let info = choose("rule", wanted.rule, names, |name| known.iter().find(|r| r.name == name))?;
+    if info.accelerated && wanted.nesterov == "auto" {
+        extremes::needed_by("--nesterov auto")?;
+    }
     let mut minibatch = Minibatch::new(backend, loss, penalties(wanted.rho, network.hidden())?);
     minibatch.load(&network, &batch).map_err(in_file)?;
     let eta = match wanted.eta {
@@ -178,9 +182,7 @@ pub fn infer<B: Backend>(
         "auto" => {
             let ((x, y), wide) = (samples.first(), network.cast());
             let rho = penalties(wanted.rho, network.hidden())?;
-            let linearisation = Linearisation::at_forward_pass(&wide, loss, &x, &y, &rho)?;
-            let (largest, smallest) = Ends::default().measure(&linearisation)?;
-            nesterov_momentum(largest / smallest)
+            nesterov_momentum(extremes::condition(&wide, loss, (&x, &y), &rho)?)
         }
         text => momentum(text)?,
     };

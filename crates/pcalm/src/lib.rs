@@ -18,6 +18,7 @@ pub mod rule;
 pub mod stack;
 pub mod state;
 pub mod tensor_file;
+#[cfg_attr(not(feature = "theory"), path = "theory/curvature_alone.rs")]
 pub mod theory;
 pub mod train;
 

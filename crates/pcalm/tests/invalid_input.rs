@@ -46,15 +46,6 @@ fn a_rule_made_for_another_depth_is_refused() {
             let rule =
                 rule::build::<Reference<f64>>(name, &RuleSettings { hidden, ..RuleSettings::default() }).unwrap();
             assert_eq!(setting_of(minibatch.infer(&network, rule.as_ref())), "hidden");
-            let watched = pcalm::theory::Wave::watch(
-                &Reference::new(),
-                &network,
-                &data.batch(),
-                Loss::SquaredError,
-                &[1.0; 2],
-                rule.as_ref(),
-            );
-            assert_eq!(setting_of(watched), "hidden");
         }
     }
     minibatch.infer(&network, &Backprop).unwrap();

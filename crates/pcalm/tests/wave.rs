@@ -1,9 +1,12 @@
 //! The credit wave in simulation against what the linear theory says of it ([ALM] app. D).
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, default_step, numbers};
 use pcalm::{
+    Error,
     activation::Activation,
     backend::Reference,
     lagrangian::Lagrangian,
@@ -157,4 +160,19 @@ fn the_simulated_growth_of_every_pair_of_step_sizes_is_the_predicted_radius() {
     }
     assert!(cells.iter().any(|c| c.stable) && cells.iter().any(|c| !c.stable));
     assert!(stability_map(&[0.0], &[1.0]).is_err() && stability_map(&[1.0], &[-1.0]).is_err());
+}
+
+#[test]
+fn a_rule_made_for_another_depth_is_refused() {
+    let network = residual_network(3, Activation::Tanh, 1);
+    let data = Data::new(&network, 2, Loss::SquaredError, 1);
+    for hidden in [1, 3] {
+        for name in ["pc", "pc-nesterov", "pc-alm", "mm"] {
+            let rule =
+                rule::build::<Reference<f64>>(name, &RuleSettings { hidden, ..RuleSettings::default() }).unwrap();
+            let (backend, rho) = (Reference::new(), [1.0; 2]);
+            let watched = Wave::watch(&backend, &network, &data.batch(), Loss::SquaredError, &rho, rule.as_ref());
+            assert!(matches!(watched, Err(Error::Setting { name: "hidden", .. })), "{name} {hidden}: {watched:?}");
+        }
+    }
 }

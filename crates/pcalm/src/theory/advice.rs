@@ -27,12 +27,6 @@ pub fn crossing_time(depth: usize, eta: f64, alpha: f64) -> f64 {
     depth as f64 / (eta * alpha).sqrt()
 }
 
-/// β = (√κ − 1)/(√κ + 1): with η = 1/λ_max the momentum at which the slowest mode of a quadratic energy of
-/// condition κ shrinks by 1 − 1/√κ per step instead of 1 − 1/κ \[Nesterov 2004, scheme 2.2.11\].
-pub fn nesterov_momentum(condition: f64) -> f64 {
-    (condition.sqrt() - 1.0) / (condition.sqrt() + 1.0)
-}
-
 impl Advice {
     /// η = 1/λ_max; α, half of the largest that is stable with it; T = ⌈L/√(ηα)⌉.
     ///

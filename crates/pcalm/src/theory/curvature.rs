@@ -79,6 +79,12 @@ pub fn largest_eigenvalue<B: Backend>(
     Ok(measure(minibatch, network, operator, accuracy)?.0)
 }
 
+/// β = (√κ − 1)/(√κ + 1): with η = 1/λ_max the momentum at which the slowest mode of a quadratic energy of
+/// condition κ shrinks by 1 − 1/√κ per step instead of 1 − 1/κ \[Nesterov 2004, scheme 2.2.11\].
+pub fn nesterov_momentum(condition: f64) -> f64 {
+    (condition.sqrt() - 1.0) / (condition.sqrt() + 1.0)
+}
+
 /// The largest eigenvalue over all blocks, and the most iterations of any.
 fn measure<B: Backend>(
     minibatch: &mut Minibatch<B>,

@@ -15,9 +15,9 @@ mod stability;
 mod watch;
 mod wave;
 
-pub use advice::{Advice, crossing_time, nesterov_momentum};
+pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};
-pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
+pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue, nesterov_momentum};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
 pub use equilibrium::{Equilibrium, Precision};
 /// A complex number.

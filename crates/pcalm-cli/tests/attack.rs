@@ -3,6 +3,7 @@
 //!
 //! A few rounds each; `PCALM_ATTACK_ROUNDS=40 cargo test -p pcalm-cli --test attack` plays it long.
 
+#![cfg(feature = "theory")]
 #![cfg(unix)]
 
 mod common;

@@ -1,6 +1,8 @@
 //! Bad options and paths get exit code 2 and one message that names the thing; for bad files, see
 //! `malformed.rs`.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{SMALL, folder, path, published_case, run};

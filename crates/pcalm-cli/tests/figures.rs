@@ -1,5 +1,7 @@
 //! All figures at the smallest scale, their data, and the report about them in a real browser.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{folder, path, pcalm, run};

@@ -1,5 +1,7 @@
 //! What the machine cannot hold is refused before it is tried, and inference that has become unstable says so.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{SMALL, folder, path, pcalm, run};

@@ -1,5 +1,7 @@
 //! Where the output goes, and what happens when it goes nowhere.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{folder, path, pcalm, said};

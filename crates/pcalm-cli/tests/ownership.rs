@@ -1,5 +1,7 @@
 //! A run folder belongs to one run: what may be gone on with, extended or replaced, and what is refused.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{REPRODUCIBLE, SMALL, Said, assert_same_files, files, folder, path, pcalm, run, said};

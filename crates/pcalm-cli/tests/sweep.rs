@@ -1,5 +1,7 @@
 //! Sweeps as users run them: killed, shared, split, and in trouble.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Said, folder, path, pcalm, run, said};

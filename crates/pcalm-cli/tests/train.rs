@@ -1,5 +1,7 @@
 //! `pcalm train`: reproducible, resumable, the same on any number of threads.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{SMALL, assert_same_files, folder, path, pcalm, run};

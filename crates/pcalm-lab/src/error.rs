@@ -36,6 +36,12 @@ pub enum LabError {
         /// What is wrong and the way out.
         problem: String,
     },
+    /// Only a program with the theory can do it.
+    #[error("{wanted}: this build has no theory; build with --features theory")]
+    NoTheory {
+        /// The option or verb, as users write it.
+        wanted: String,
+    },
     /// A user stopped it.
     #[error("interrupted; the same command goes on from here")]
     Interrupted,

@@ -6,6 +6,7 @@ use crate::{
     choice::choose,
     dataset::Dataset,
     experiment::{Budget, plan::momentum},
+    extremes,
     model::Model,
     record::finite,
 };
@@ -19,7 +20,7 @@ use pcalm::{
     real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
-    theory::{Ends, Linearisation, constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
+    theory::{constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
     train::probe,
 };
 use serde::Serialize;
@@ -159,6 +160,9 @@ pub fn infer<B: Backend>(
     let known = rules::<B>();
     let names = known.iter().map(|r| r.name);
     let info = choose("rule", wanted.rule, names, |name| known.iter().find(|r| r.name == name))?;
+    if info.accelerated && wanted.nesterov == "auto" {
+        extremes::needed_by("--nesterov auto")?;
+    }
     let objective = Objective::<f64>::new(loss, wanted.rho)?;
     let mut minibatch = Minibatch::new(backend, objective.cast()?);
     minibatch.load(&network, &batch).map_err(in_file)?;
@@ -166,9 +170,7 @@ pub fn infer<B: Backend>(
         _ if !info.accelerated => 0.0,
         "auto" => {
             let ((x, y), wide) = (samples.first(), network.cast());
-            let linearisation = Linearisation::at_forward_pass(&wide, &objective, &x, &y)?;
-            let (largest, smallest) = Ends::default().measure(&linearisation)?;
-            nesterov_momentum(largest / smallest)
+            nesterov_momentum(extremes::condition(&wide, &objective, (&x, &y))?)
         }
         text => momentum(text)?,
     };

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod choice;
+#[cfg(feature = "theory")]
 pub mod claim;
 pub mod compare;
 pub mod dataset;
@@ -9,10 +10,14 @@ pub mod destination;
 pub mod error;
 pub mod evaluation;
 pub mod experiment;
+#[cfg_attr(not(feature = "theory"), path = "no_extremes.rs")]
+mod extremes;
+#[cfg(feature = "theory")]
 pub mod figure;
 pub mod folder;
 pub mod inference;
 pub mod interrupt;
+#[cfg(feature = "theory")]
 pub mod judgement;
 pub mod lease;
 pub mod machine;
@@ -23,12 +28,14 @@ pub mod plot;
 pub mod prediction;
 pub mod provenance;
 pub mod record;
+#[cfg(feature = "theory")]
 pub mod report;
 pub mod run;
 pub mod stats;
 pub mod sweep;
 pub mod table;
 pub mod tenancy;
+#[cfg(feature = "theory")]
 pub mod theory;
 pub mod watch;
 

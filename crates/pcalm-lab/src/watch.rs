@@ -1,14 +1,9 @@
 //! Stability watched during training: λ_max and κ every N steps, on a few samples.
 
-use crate::{LabError, batches::Gathered, dataset::Dataset};
+use crate::{LabError, batches::Gathered, dataset::Dataset, extremes};
 use pcalm::{
-    backend::Reference,
-    error::StabilityBound,
-    lagrangian::Lagrangian,
-    network::Network,
-    objective::Objective,
+    backend::Reference, error::StabilityBound, lagrangian::Lagrangian, network::Network, objective::Objective,
     real::Real,
-    theory::{Ends, Linearisation},
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -115,21 +110,18 @@ impl Watch {
         let backend = Reference::<f64>::new();
         let batch = self.samples.batch()?;
         let (block, mut activities) = batch.block(&backend, &network)?;
-        Lagrangian::new(&backend, &network, &block, &self.objective)?.forward(&mut activities);
+        let lagrangian = Lagrangian::new(&backend, &network, &block, &self.objective)?;
+        lagrangian.forward(&mut activities);
         state.ends.resize(batch.samples(), Default::default());
         let (mut lambda_max, mut lambda_min) = (0.0f64, f64::INFINITY);
         let (mut condition, mut bound) = (0.0f64, 0.0f64);
         for (sample, kept) in state.ends.iter_mut().enumerate() {
-            let lin = Linearisation::of(&network, &self.objective, &block, &activities, sample)?;
-            let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
-            let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };
-            let (largest, smallest) = ends.measure(&lin)?;
-            let narrow = |v: &[f64]| v.iter().map(|&v| v as f32).collect();
-            *kept = (narrow(&ends.top), narrow(&ends.bottom));
+            let (largest, smallest, at_most) =
+                extremes::follow(&lagrangian, (&activities, sample), self.dual_step, kept)?;
             lambda_max = lambda_max.max(largest);
             lambda_min = lambda_min.min(smallest);
             condition = condition.max(largest / smallest);
-            bound = bound.max(lin.at_most(2.0, self.dual_step, largest));
+            bound = bound.max(at_most);
         }
         let eta = eta(lambda_max);
         let stability = eta * bound;

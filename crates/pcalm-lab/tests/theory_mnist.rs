@@ -1,5 +1,7 @@
 //! The spectrum on MNIST at initialisation, against published numbers. Skips without the data.
 
+#![cfg(feature = "theory")]
+
 use pcalm::{
     minibatch::Minibatch,
     theory::{Linearisation, Spectrum, curvature},

@@ -19,6 +19,7 @@ pub mod rule;
 pub mod stack;
 pub mod state;
 pub mod tensor_file;
+#[cfg_attr(not(feature = "theory"), path = "theory/for_training.rs")]
 pub mod theory;
 pub mod train;
 

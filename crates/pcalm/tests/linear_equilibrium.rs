@@ -1,6 +1,8 @@
 //! The exact equilibrium of PC in linear networks: closed forms, dense solves with any precision, and
 //! the energy as ½ rᵀR⁻¹r.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, network, numbers, operators};

@@ -1,6 +1,8 @@
 //! The linearisation, its spectrum and the iteration matrix: against the library's own sweeps, dense
 //! matrices of another library, closed forms, and measured convergence.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, away_from_kinks, for_each_kind, minibatch, network, numbers, relative, run, settings, weighted};

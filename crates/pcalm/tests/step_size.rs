@@ -1,5 +1,7 @@
 //! The automatic η: 1/λ_max(H), unless the dual step needs a smaller one.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, minibatch, network, run, settings, weighted};

@@ -1,6 +1,8 @@
 //! The cross-entropy ℓ = −Σ y log softmax(f) with targets that sum to anything: credit and curvature are
 //! the derivatives of the loss that is reported.
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, bits, default_step, derivative, network, numbers, relative, run, settings, softmax, weighted};

@@ -1,5 +1,7 @@
 //! The credit wave in simulation against what the linear theory says of it ([ALM] app. D).
 
+#![cfg(feature = "theory")]
+
 mod common;
 
 use common::{Data, default_step, numbers};

@@ -1,13 +1,16 @@
 //! The verbs and their own options; those of a run are declared once, in the lab's `Experiment`.
 
 mod data;
+#[cfg_attr(not(feature = "theory"), path = "no_study.rs")]
+mod study;
 mod trained;
 
 pub use data::{Origin, Shift, Source};
+pub use study::*;
 pub use trained::{EvaluateArgs, InferArgs, PredictArgs};
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use pcalm_lab::{experiment::Experiment, figure::Scale, sweep::Shard};
+use pcalm_lab::{experiment::Experiment, sweep::Shard};
 use std::path::PathBuf;
 
 /// Predictive coding (PC) and augmented Lagrangian predictive coding (PC-ALM), beside
@@ -29,32 +32,12 @@ pub fn parse() -> Result<(Cli, ArgMatches), clap::Error> {
 
 /// The command line, with defaults of their own for some verbs.
 fn command() -> clap::Command {
-    Cli::command()
-        // Long enough for its rules to tell apart on the embedded data, where one epoch is only 188
-        // steps.
-        .mut_subcommand("compare", |c| {
-            c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
-        })
-        .mut_subcommand("theory", |theory| {
-            ["spectrum", "equilibrium", "wave"]
-                .into_iter()
-                .fold(theory, |theory, name| {
-                    theory.mut_subcommand(name, |c| c.mut_args(|a| if is_of_training(&a) { a.hide(true) } else { a }))
-                })
-                // The closed form is for linear networks; long enough to see both end.
-                .mut_subcommand("equilibrium", |c| {
-                    c.mut_arg("activation", |a| a.default_value("identity"))
-                        .mut_arg("budget", |a| a.default_value("16L"))
-                })
-                .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
-        })
-}
-
-/// Whether an option has a meaning in training alone: such options stay valid, so that a run's
-/// configuration file can be used, but are not shown.
-fn is_of_training(option: &clap::Arg) -> bool {
-    let training = matches!(option.get_help_heading(), Some("Training" | "Records"));
-    option.get_id() == "rule" || training && option.get_id() != "seed"
+    // Long enough for its rules to tell apart on the embedded data, where one epoch is only 188
+    // steps.
+    let command = Cli::command().mut_subcommand("compare", |c| {
+        c.mut_arg("epochs", |a| a.default_value("5")).mut_arg("learning_rate", |a| a.default_value("0.002"))
+    });
+    study::adjusted(command)
 }
 
 #[derive(Subcommand)]
@@ -74,20 +57,10 @@ pub enum Command {
     /// Measure how good a trained network is on a data set: loss, accuracy and confusion, or R².
     #[command(args_override_self = true)]
     Evaluate(EvaluateArgs),
-    /// Compute what the theory says of a network's inference, beside a simulation of it.
-    Theory(TheoryArgs),
     /// Run a grid of experiments, several at once; stop it and go on at any time.
     Sweep(SweepArgs),
-    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
-    Figure(FigureArgs),
-    /// Write one page about a folder of figures: claims with their verdicts, figures, runs.
-    Report(ReportArgs),
-    /// Judge every claim in its quick version; exit 1 if one is not confirmed.
-    ///
-    /// A claim about a mean over seeds is confirmed only if its whole 95 % interval lies on the right side of
-    /// what is wanted; if the mean alone does, it holds partly, as it does with one seed. Partly is no reason
-    /// to exit with 1. Claims that are computed are judged by their number.
-    Verify(VerifyArgs),
+    #[command(flatten)]
+    Study(Study),
     /// List what there is to choose from.
     List(ListArgs),
     /// Look into, export, fetch, verify or locate data sets.
@@ -146,86 +119,6 @@ pub struct CompareArgs {
     pub force: bool,
     #[command(flatten)]
     pub experiment: Experiment,
-}
-
-#[derive(Args)]
-pub struct TheoryArgs {
-    #[command(subcommand)]
-    pub question: Question,
-}
-
-#[derive(Subcommand)]
-pub enum Question {
-    /// Singular values, condition, stability, rate of convergence; recommends step sizes and a budget.
-    ///
-    /// Of the network's linearisation at the forward pass of one training sample: exact for
-    /// `--activation identity` with the squared error.
-    #[command(args_override_self = true)]
-    Spectrum(SpectrumArgs),
-    /// The exact equilibrium of predictive coding in a linear network, and its gap to backpropagation.
-    #[command(args_override_self = true)]
-    Equilibrium(SamplesArgs),
-    /// Credit at every layer and step of PC and PC-ALM: front, speed, inflection, damping.
-    #[command(args_override_self = true)]
-    Wave(SamplesArgs),
-    /// A map of the stable step sizes, predicted and simulated.
-    #[command(args_override_self = true)]
-    Stability(StabilityArgs),
-}
-
-/// Where results of theory go.
-#[derive(Args)]
-pub struct Place {
-    /// Folder to write to [default: runs/<question>-<digits of the options>]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Replace other results of theory that are in the folder.
-    #[arg(long)]
-    pub force: bool,
-}
-
-#[derive(Args)]
-pub struct SpectrumArgs {
-    #[command(flatten)]
-    pub common: Common,
-    #[command(flatten)]
-    pub place: Place,
-    /// The training sample to linearise at, counted from 0.
-    #[arg(long, default_value_t = 0, value_name = "I")]
-    pub sample: usize,
-    #[command(flatten)]
-    pub experiment: Experiment,
-}
-
-#[derive(Args)]
-pub struct SamplesArgs {
-    #[command(flatten)]
-    pub common: Common,
-    #[command(flatten)]
-    pub place: Place,
-    /// Training samples to look at, the first ones.
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    pub samples: usize,
-    #[command(flatten)]
-    pub experiment: Experiment,
-}
-
-#[derive(Args)]
-pub struct StabilityArgs {
-    #[command(flatten)]
-    pub place: Place,
-    /// Step sizes along each axis.
-    #[arg(long, default_value_t = 48, value_name = "N")]
-    pub grid: usize,
-    /// Largest η ρ σ².
-    #[arg(long, default_value_t = 2.4, value_name = "X", allow_hyphen_values = true)]
-    pub x_max: f64,
-    /// Largest α/ρ.
-    #[arg(long, default_value_t = 6.0, value_name = "R", allow_hyphen_values = true)]
-    pub ratio_max: f64,
-    /// Print the result as JSON on stdout.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args)]
@@ -296,58 +189,6 @@ pub enum SweepAction {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Args)]
-pub struct FigureArgs {
-    /// Name (`pcalm list figures`), or `all`.
-    pub name: String,
-    #[command(flatten)]
-    pub lab: LabArgs,
-    /// Folder to keep runs and figures in [default: runs/figures-<scale>]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// How much to run: seconds, an hour on two cores, or the paper's whole grid.
-    #[arg(long, value_enum, default_value_t)]
-    pub scale: Scale,
-}
-
-#[derive(Args)]
-pub struct ReportArgs {
-    /// Folder of `pcalm figure`.
-    pub dir: PathBuf,
-    /// Print the claims as JSON on stdout.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args)]
-pub struct VerifyArgs {
-    #[command(flatten)]
-    pub lab: LabArgs,
-    /// Folder to keep runs and figures in; runs that are there are not run again.
-    #[arg(long, default_value = "runs/verify", value_name = "DIR")]
-    pub out: PathBuf,
-}
-
-/// What figures and claims have in common.
-#[derive(Args)]
-pub struct LabArgs {
-    /// Data set [default: mnist where its files are found, otherwise glyphs; with `--scale paper` mnist and
-    /// fashion-mnist]
-    #[arg(long, value_name = "NAME")]
-    pub dataset: Option<String>,
-    /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub power: Power,
-    /// Print the claims as JSON on stdout.
-    #[arg(long)]
-    pub json: bool,
-    /// Show no progress.
-    #[arg(long, short)]
-    pub quiet: bool,
 }
 
 #[derive(Args)]
@@ -427,7 +268,7 @@ mod tests {
 
     /// The verbs below `of`, named in full, that cannot write JSON.
     fn without_json(of: &clap::Command, name: &str) -> Vec<String> {
-        let below = of.get_subcommands().filter(|c| c.get_name() != "help");
+        let below = of.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set());
         let mut found: Vec<String> = below.flat_map(|c| without_json(c, &format!("{name} {}", c.get_name()))).collect();
         let answers = !of.has_subcommands() || of.get_positionals().next().is_some();
         if answers && !of.get_arguments().any(|a| a.get_id() == "json") {

@@ -5,7 +5,7 @@ use crate::{Outcome, args::ListArgs, output};
 use pcalm::{
     activation::ACTIVATIONS, backend::Reference, optimizer::OPTIMIZERS, parametrization::PARAMETRIZATIONS, rule::rules,
 };
-use pcalm_lab::{choice::choose, dataset::DATASETS, figure::FIGURES};
+use pcalm_lab::{choice::choose, dataset::DATASETS};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -18,7 +18,7 @@ struct Entry {
 type List = (&'static str, fn() -> Vec<Entry>);
 
 pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
-    let lists: [List; 6] = [
+    let lists: &[List] = &[
         ("rules", || {
             let all = rules::<Reference<f32>>();
             all.iter().map(|r| Entry { name: r.name, summary: format!("{} ({})", r.summary, r.source) }).collect()
@@ -29,8 +29,10 @@ pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
             PARAMETRIZATIONS.iter().map(|p| Entry { name: p.name, summary: p.summary.into() }).collect()
         }),
         ("optimizers", || OPTIMIZERS.iter().map(|o| Entry { name: o.name, summary: o.summary.into() }).collect()),
+        #[cfg(feature = "theory")]
         ("figures", || {
-            FIGURES.iter().map(|f| Entry { name: f.name, summary: format!("{} ({})", f.title, f.source) }).collect()
+            let all = pcalm_lab::figure::FIGURES;
+            all.iter().map(|f| Entry { name: f.name, summary: format!("{} ({})", f.title, f.source) }).collect()
         }),
     ];
     let find = |given: &str| lists.iter().find(|l| l.0 == given).map(|l| l.1);

@@ -3,19 +3,25 @@
 mod compare;
 mod data;
 mod evaluate;
+#[cfg(feature = "theory")]
 mod figure;
 mod infer;
 mod list;
 mod predict;
+#[cfg(feature = "theory")]
 mod report;
+#[cfg_attr(not(feature = "theory"), path = "no_study.rs")]
+mod study;
 mod sweep;
+#[cfg(feature = "theory")]
 mod theory;
 mod train;
+#[cfg(feature = "theory")]
 mod verify;
 
 use crate::{
     Outcome,
-    args::{Cli, Command, Common, Place},
+    args::{Cli, Command, Common},
 };
 use clap::{ArgMatches, parser::ValueSource};
 use pcalm_lab::{
@@ -27,7 +33,6 @@ use pcalm_lab::{
         limits::{WORKERS, recordable, within},
         merge, option_names, table,
     },
-    tenancy::{Holding, Tenancy, occupied},
 };
 use std::path::Path;
 
@@ -43,11 +48,8 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Infer(args) => infer::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Evaluate(args) => evaluate::run(args),
-        Command::Theory(args) => theory::run(&args.question, flags)?,
         Command::Sweep(args) => sweep::run(args),
-        Command::Figure(args) => on_threads(args.lab.power.threads, || figure::run(args))?,
-        Command::Report(args) => report::run(args),
-        Command::Verify(args) => on_threads(args.lab.power.threads, || verify::run(args))?,
+        Command::Study(verb) => study::run(verb, matches),
         Command::List(args) => list::run(args),
         Command::Data(args) => data::run(&args.action),
     }
@@ -139,20 +141,4 @@ fn anchored(experiment: &Experiment) -> Result<Experiment, LabError> {
         e.dataset = std::path::absolute(&e.dataset).map_err(io)?.to_string_lossy().into_owned();
     }
     Ok(e)
-}
-
-impl Place {
-    /// Takes the folder for the answer to a question, which is computed anew each time: one that holds something else
-    /// is refused.
-    fn take(&self, question: &str, wanted: &Holding) -> Result<Tenancy, LabError> {
-        let out = self.out.clone().unwrap_or_else(|| wanted.default_folder(question));
-        let tenancy = Tenancy::begin(&out)?;
-        // Replacing another answer costs no training.
-        let replaceable = |found: &Holding| self.force && found.command.starts_with("theory");
-        let found = Holding::of(tenancy.folder())?.filter(|found| !replaceable(found));
-        match found.and_then(|found| found.unlike(wanted)) {
-            Some(problem) => Err(occupied(tenancy.folder(), &problem)),
-            None => Ok(tenancy),
-        }
-    }
 }

@@ -8,8 +8,9 @@ use crate::{
 };
 use clap::ArgMatches;
 use pcalm_lab::{
+    LabError,
     experiment::{Budget, Experiment, Loaded},
-    tenancy::{Holding, Tenancy, sign, unsign},
+    tenancy::{Holding, Tenancy, occupied, sign, unsign},
     theory::{Case, equilibrium, spectrum, stability, wave},
 };
 use serde::Serialize;
@@ -25,6 +26,22 @@ pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, 
         Question::Equilibrium(args) => on_threads(args.common.threads, || equilibrium_of(args, flags)),
         Question::Wave(args) => on_threads(args.common.threads, || wave_of(args, flags)),
         Question::Stability(args) => Ok(stability_map(args)),
+    }
+}
+
+impl Place {
+    /// Takes the folder for the answer to a question, which is computed anew each time: one that holds something else
+    /// is refused.
+    fn take(&self, question: &str, wanted: &Holding) -> Result<Tenancy, LabError> {
+        let out = self.out.clone().unwrap_or_else(|| wanted.default_folder(question));
+        let tenancy = Tenancy::begin(&out)?;
+        // Replacing another answer costs no training.
+        let replaceable = |found: &Holding| self.force && found.command.starts_with("theory");
+        let found = Holding::of(tenancy.folder())?.filter(|found| !replaceable(found));
+        match found.and_then(|found| found.unlike(wanted)) {
+            Some(problem) => Err(occupied(tenancy.folder(), &problem)),
+            None => Ok(tenancy),
+        }
     }
 }
 

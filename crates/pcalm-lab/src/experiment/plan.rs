@@ -1,7 +1,7 @@
 //! An experiment with every choice resolved to a value of the library.
 
 use super::{Budget, Experiment, start::shape};
-use crate::{choice::choose, dataset::Dataset, error::LabError, model::check_fit};
+use crate::{choice::choose, dataset::Dataset, error::LabError, extremes, model::check_fit};
 use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::{Backend, Reference},
@@ -86,8 +86,17 @@ impl Plan {
         let track_eta = e.eta == "auto-track";
         let auto_eta = e.eta == "auto" || track_eta;
         let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
+        let watch_every = if rule.iterative { watch_every } else { 0 };
         let eta = if auto_eta { 0.0 } else { positive("eta", &e.eta)? };
         let auto_nesterov = rule.accelerated && e.nesterov == "auto";
+        let measured = [
+            ("--eta auto-track", track_eta && watch_every > 0),
+            ("--watch-stability", watch_every > 0),
+            ("--nesterov auto", auto_nesterov),
+        ];
+        if let Some((option, _)) = measured.iter().find(|(_, asked_for)| *asked_for) {
+            extremes::needed_by(option)?;
+        }
         let nesterov = if rule.accelerated && !auto_nesterov { momentum(&e.nesterov)? } else { 0.0 };
         let settings = RuleSettings {
             budget: Budget::parse(&e.budget)?.cycles(architecture.depth())?,
@@ -124,7 +133,7 @@ impl Plan {
             auto_eta,
             track_eta,
             auto_nesterov,
-            watch_every: if rule.iterative { watch_every } else { 0 },
+            watch_every,
             iterative: rule.iterative,
             dual_step: rule.dual_step,
             rule: settings,

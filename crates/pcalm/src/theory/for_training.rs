@@ -1,0 +1,7 @@
+//! What training and inference themselves ask of the theory: all there is without the feature `theory`.
+
+mod curvature;
+mod step_size;
+
+pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
+pub use step_size::{SHARE, constraint_curvature, nesterov_momentum, stability_bound, step_curvature};

@@ -28,7 +28,7 @@ fn verbs_and_options_that_need_the_theory_are_refused_before_anything_is_done() 
         let place: &[&str] = if trains { &["--out", out.to_str().unwrap()] } else { &[] };
         let said = run(&[words, place].concat());
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{words:?}");
-        assert_eq!(said.err, format!("error: {named}: {WAY_OUT}\n"), "{words:?}");
+        assert_eq!(said.err, format!("pcalm: error: {named}: {WAY_OUT}\n"), "{words:?}");
     }
     assert!(!out.exists());
 }
@@ -40,4 +40,9 @@ fn momentum_that_is_a_number_needs_no_theory() {
     let words = ["train", "--rule=pc-nesterov", "--nesterov=0.5", "--width=4", "--depth=3", "--train-samples=64"];
     let said = run(&[&words[..], &["--epochs=1", "--quiet", "--out", out.to_str().unwrap()]].concat());
     assert_eq!(said.code, 0, "{}", said.err);
+    let network = out.join("network.safetensors");
+    let words = ["infer", "--dataset=glyphs", "--samples=2", "--rule=pc-nesterov", "--network"];
+    let infer = |momentum| run(&[&words[..], &[network.to_str().unwrap(), momentum]].concat());
+    assert_eq!(infer("--nesterov=0.5").code, 0);
+    assert_eq!(infer("--nesterov=auto").err, format!("pcalm: error: --nesterov auto: {WAY_OUT}\n"));
 }

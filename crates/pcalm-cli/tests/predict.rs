@@ -179,6 +179,7 @@ fn the_normalisation_of_training_is_applied_to_raw_inputs() {
 }
 
 #[test]
+#[cfg(feature = "pictures")]
 fn a_classifier_is_evaluated_with_names_and_a_table_that_adds_up() {
     let place = folder();
     let out = path(place.path(), "run");

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum Study {
     /// Compute what the theory says of a network's inference, beside a simulation of it.
-    Theory(TheoryArgs),
+    Theory(Box<TheoryArgs>),
     /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
     Figure(FigureArgs),
     /// Write one page about a folder of figures: claims with their verdicts, figures, runs.

@@ -4,6 +4,7 @@
 //! chooses (z, λ); everything else is read from here. There is no loop over inference steps in
 //! this module.
 
+pub use crate::dual_step::DualStep;
 use crate::{
     backend::{Backend, Problem},
     error::Error,
@@ -56,28 +57,6 @@ impl std::ops::AddAssign for Energies {
         self.residual += other.residual;
         self.dual += other.dual;
         self.residual_norm_squared += other.residual_norm_squared;
-    }
-}
-
-/// How far λ goes along the residuals before the activities move: λ_l += step · c_l.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DualStep<R> {
-    /// Not at all.
-    Still,
-    /// By α.
-    Along(R),
-    /// By the layer's own ρ_l: the method of multipliers.
-    Penalty,
-}
-
-impl<R: Real> DualStep<R> {
-    /// The step of a layer with penalty `rho`.
-    pub fn at(self, rho: R) -> R {
-        match self {
-            DualStep::Still => R::zero(),
-            DualStep::Along(alpha) => alpha,
-            DualStep::Penalty => rho,
-        }
     }
 }
 

@@ -1,8 +1,9 @@
-#![doc = include_str!("../../../README.md")]
+#![doc = include_str!("../README.md")]
 
 pub mod activation;
 pub mod backend;
 pub mod checkpoint;
+mod dual_step;
 pub mod error;
 pub mod gradient;
 pub mod infer;
@@ -23,4 +24,19 @@ pub mod tensor_file;
 pub mod theory;
 pub mod train;
 
+pub use activation::Activation;
+pub use backend::{Backend, Cpu, Reference};
 pub use error::Error;
+pub use gradient::Gradient;
+pub use infer::{Rule, Step, Stop};
+pub use lagrangian::{DualStep, Lagrangian};
+pub use loss::Loss;
+pub use minibatch::{Batch, Minibatch};
+pub use network::{Edge, Network, Placement};
+pub use objective::Objective;
+pub use optimizer::Optimizer;
+pub use parametrization::{Architecture, Parametrization};
+pub use real::Real;
+pub use rule::RuleSettings;
+pub use state::State;
+pub use train::Trainer;

@@ -158,6 +158,13 @@ impl<R: Real> Stack<R> {
         }
     }
 
+    /// Adds `factor` times `other`, which has the same shape.
+    pub fn add_scaled(&mut self, factor: R, other: &Self) {
+        for (to, from) in self.layers.iter_mut().zip(&other.layers) {
+            to.data_mut().iter_mut().zip(from.data()).for_each(|(v, &o)| *v += factor * o);
+        }
+    }
+
     /// Σ v² over all layers and the first `samples` columns, in `f64`.
     pub fn norm_squared(&self, samples: usize) -> f64 {
         self.layers.iter().map(|m| m.norm_squared(samples)).sum()

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Data, bits, default_step, network, run, settings};
-use num_traits::{One, Zero};
+use new_rule::HeavyBall;
+use num_traits::One;
 use pcalm::{
     activation::Activation,
     backend::{Backend, Cpu, Reference},
@@ -18,43 +19,10 @@ use pcalm::{
     state::State,
 };
 
-/// PC with heavy-ball momentum: z moves on by β times its last move.
-struct HeavyBall {
-    eta: f64,
-    beta: f64,
-    budget: usize,
-}
-
-impl<B: Backend> Rule<B> for HeavyBall {
-    fn name(&self) -> &str {
-        "pc-heavy-ball"
-    }
-    /// z before the last step.
-    fn memory(&self) -> usize {
-        1
-    }
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
-        assert!(state.memory()[0].max_abs().is_zero(), "memory is zero at the start");
-        lagrangian.forward(state);
-        let (z, _, memory) = state.parts_mut();
-        memory[0].copy_from(z);
-    }
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, _: Step) {
-        let before = state.activities().clone();
-        lagrangian.cycle(state, DualStep::Still, B::Real::of(self.eta));
-        let beta = B::Real::of(self.beta);
-        let (z, _, memory) = state.parts_mut();
-        for ((z, last), before) in z.layers.iter_mut().zip(&mut memory[0].layers).zip(&before.layers) {
-            for ((z, last), &before) in z.data_mut().iter_mut().zip(last.data_mut()).zip(before.data()) {
-                *z += beta * (before - *last);
-                *last = before;
-            }
-        }
-    }
-    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B::Real>, cycles: usize) -> Option<Stop> {
-        (cycles >= self.budget).then_some(Stop::Budget)
-    }
-}
+/// The documented example of a rule with memory.
+#[allow(dead_code)]
+#[path = "../examples/new_rule.rs"]
+mod new_rule;
 
 #[test]
 fn a_rule_with_memory_of_its_own_reaches_pcs_equilibrium_in_fewer_steps() {

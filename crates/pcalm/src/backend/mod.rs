@@ -13,7 +13,7 @@ pub use reference::Reference;
 pub use sweeps::{Kernel, Sweeps};
 
 use crate::{
-    lagrangian::DualStep,
+    dual_step::DualStep,
     network::Network,
     objective::Objective,
     real::Real,

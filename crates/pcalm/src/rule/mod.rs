@@ -9,44 +9,8 @@ mod primal_dual;
 pub use backprop::Backprop;
 pub use primal_dual::{Credit, Inner, PrimalDual};
 
-use crate::{
-    backend::Backend,
-    error::Error,
-    infer::{Step, Stop},
-    lagrangian::Lagrangian,
-    real::Real,
-    state::State,
-};
-
-/// How a rule picks (z, λ) for one block of samples. [`infer`](crate::infer::infer) owns the loop, and asks the
-/// Lagrangian for the credit of what was picked: no rule makes any.
-pub trait Rule<B: Backend>: Send + Sync {
-    /// The rule's name in reports.
-    fn name(&self) -> &str;
-
-    /// How many stacks shaped like the activities it keeps from step to step; they are in
-    /// [`State::memory`], zero before [`init`](Self::init).
-    fn memory(&self) -> usize {
-        0
-    }
-
-    /// Sets the state to the rule's starting point.
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
-
-    /// One step of inference.
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step);
-
-    /// Whether the step at `at`, just done, was the last of its cycle: what budgets and observers count.
-    fn completes(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _at: Step) -> bool {
-        true
-    }
-
-    /// Whether to stop after `cycles` cycles.
-    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, cycles: usize) -> Option<Stop>;
-
-    /// The last choice of (z, λ), after the last step.
-    fn settle(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>) {}
-}
+pub use crate::infer::Rule;
+use crate::{backend::Backend, error::Error, real::Real};
 
 /// Everything a rule can be asked for; each takes what it needs.
 #[derive(Clone, Debug, PartialEq)]

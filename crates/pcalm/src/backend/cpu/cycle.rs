@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     backend::Problem,
-    lagrangian::DualStep,
+    dual_step::DualStep,
     network::{Edge, Placement},
     stack::{LANES, Matrix},
     state::State,

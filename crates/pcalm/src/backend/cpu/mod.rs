@@ -24,7 +24,7 @@ use super::{
     Backend, Problem,
     sweeps::{Kernel, Sweeps},
 };
-use crate::{activation::Activation, lagrangian::DualStep, network::Edge, stack::Matrix, state::State};
+use crate::{activation::Activation, dual_step::DualStep, network::Edge, stack::Matrix, state::State};
 use cycle::Cycle;
 use elementwise::{Credit, Descend};
 use phi::{Activate, with_phi};

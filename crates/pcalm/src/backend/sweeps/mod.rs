@@ -5,7 +5,7 @@ pub(super) mod edge;
 use super::{Backend, Problem};
 use crate::{
     activation::Activation,
-    lagrangian::DualStep,
+    dual_step::DualStep,
     network::{Edge, Network, Placement},
     real::Real,
     stack::{Matrix, Stack},

@@ -1,0 +1,58 @@
+//! A rule that is in no list: predictive coding whose activities keep heavy-ball momentum, z += −η ∂F/∂z + β (z − z
+//! before the last step) \[Polyak 1964\]. `cargo run --release --example new_rule`
+
+use pcalm::*;
+
+/// η and β of the activity steps, and how many.
+pub struct HeavyBall {
+    pub eta: f64,
+    pub beta: f64,
+    pub budget: usize,
+}
+
+impl<B: Backend> Rule<B> for HeavyBall {
+    fn name(&self) -> &str {
+        "pc-heavy-ball"
+    }
+
+    /// z before the last step, and a copy of z while the step is made.
+    fn memory(&self) -> usize {
+        2
+    }
+
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+        lagrangian.forward(state);
+        let (z, _, memory) = state.parts_mut();
+        memory[0].copy_from(z);
+    }
+
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, _: Step) {
+        let (z, _, memory) = state.parts_mut();
+        memory[1].copy_from(z);
+        lagrangian.cycle(state, DualStep::Still, B::Real::of(self.eta));
+        let (z, _, memory) = state.parts_mut();
+        z.add_scaled(B::Real::of(self.beta), &memory[1]);
+        z.add_scaled(B::Real::of(-self.beta), &memory[0]);
+        memory.swap(0, 1);
+    }
+
+    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B::Real>, cycles: usize) -> Option<Stop> {
+        (cycles >= self.budget).then_some(Stop::Budget)
+    }
+}
+
+fn main() -> Result<(), Error> {
+    let widths = vec![2, 8, 8, 8, 1];
+    let shape = Architecture { widths, residual: true, activation: Activation::Tanh, placement: Placement::Pre };
+    let network = shape.draw(Parametrization::MeanField, 1.0, 0)?;
+    let optimizer = Optimizer::new(Default::default(), &network)?;
+    let minibatch = Minibatch::new(Cpu::new(), Loss::SquaredError);
+    let rule = Box::new(HeavyBall { eta: 0.25, beta: 0.5, budget: 8 });
+    let mut trainer = Trainer::new(network, rule, optimizer, minibatch)?;
+    let xor = Batch::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0.0, 1.0, 1.0, 0.0], 4)?;
+    for _ in 0..500 {
+        trainer.step(&xor, 0.01)?;
+    }
+    println!("loss {:.4}", trainer.evaluate(&xor)?.mean_loss());
+    Ok(())
+}

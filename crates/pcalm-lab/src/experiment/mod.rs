@@ -126,8 +126,8 @@ pub struct Experiment {
     /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
     #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
     pub budget: String,
-    /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start, or
-    /// `auto-track` to follow it as the weights change.
+    /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start (or ¾ of the
+    /// largest stable η, if α makes that smaller), or `auto-track` to follow λ_max as the weights change.
     #[arg(long, default_value = "auto", value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
     pub eta: String,
     /// Dual step size α of PC-ALM.

@@ -8,6 +8,7 @@ mod equilibrium;
 mod follow;
 mod jacobian;
 mod krylov;
+mod lanczos;
 mod linearisation;
 mod mode;
 mod spectrum;

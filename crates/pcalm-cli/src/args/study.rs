@@ -13,7 +13,11 @@ use std::path::PathBuf;
 pub enum Study {
     /// Compute what the theory says of a network's inference, beside a simulation of it.
     Theory(Box<TheoryArgs>),
-    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
+    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws; exit 1 if one
+    /// is not confirmed.
+    ///
+    /// Claims are judged and counted as by `pcalm verify`: one that holds partly is no reason to exit with 1. All
+    /// files are written either way.
     Figure(FigureArgs),
     /// Write one page about a folder of figures: claims with their verdicts, figures, runs.
     Report(ReportArgs),

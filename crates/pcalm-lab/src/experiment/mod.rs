@@ -10,7 +10,9 @@ mod samples;
 mod start;
 
 pub use budget::Budget;
-pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
+pub use config::{
+    OptionName, Options, from_flags_and_file, from_toml, merge, merge_own, option_names, options_of, table, to_toml,
+};
 pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub(crate) use samples::file_options;

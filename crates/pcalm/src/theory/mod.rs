@@ -3,6 +3,7 @@
 mod advice;
 mod approach;
 mod curvature;
+mod dense;
 mod dispersion;
 mod equilibrium;
 mod follow;

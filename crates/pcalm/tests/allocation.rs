@@ -33,7 +33,7 @@ fn allocations<B: Backend>(backend: &B, rule: &str, placement: Placement, budget
 
 #[test]
 fn the_inference_loop_allocates_nothing() {
-    for rule in ["pc", "pc-nesterov", "pc-alm"] {
+    for rule in common::without_solves(common::iterative_rules()) {
         for &placement in Placement::ALL {
             for budget in [2, 200] {
                 assert_eq!(allocations(&Cpu::new(), rule, placement, budget), 0, "{rule} {placement:?} {budget}");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, network, numbers, relative, weighted};
+use common::{Data, network, numbers, relative, rule_names, weighted, without_solves};
 use pcalm::{
     activation::ACTIVATIONS,
     backend::{Backend, Cpu, Reference, cpu::InstructionSet},
@@ -88,7 +88,7 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
                 let rounded = exact.cast::<f32>();
                 let data = Data::new(&exact, samples, loss, 5);
                 let settings = common::settings(9, 0.15);
-                for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
+                for rule in without_solves(rule_names()) {
                     let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings);
                     for cpu in backends() {
                         let found = outcome(cpu, &rounded, &data, loss, rule, &settings);
@@ -139,7 +139,7 @@ fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() 
         // each of which the error of a sum of n terms grows like √n, with a margin of 4.
         let longest = *widths.iter().max().unwrap() as f64;
         let bound = 4.0 * 2f64.powi(-24) * 2.0 * (budget + depth) as f64 * longest.sqrt();
-        for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
+        for rule in without_solves(rule_names()) {
             let wanted =
                 outcome(Reference::<f64>::new(), &exact, &data, weighted(loss, &rho), rule, &settings).concat();
             for cpu in backends() {

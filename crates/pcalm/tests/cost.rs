@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, Run, network, run, settings};
+use common::{Data, Run, iterative_rules, network, run, settings, without_solves};
 use pcalm::{
     activation::Activation,
     loss::Loss,
@@ -34,7 +34,7 @@ fn expected(network: &Network<f64>, sweeps: usize) -> Work {
 
 #[test]
 fn a_step_of_pc_alm_costs_two_products_per_edge_like_one_of_predictive_coding() {
-    for rule in ["pc", "pc-nesterov", "pc-alm"] {
+    for rule in without_solves(iterative_rules()) {
         let (network, work) = inference(rule, |s| s);
         // Forward pass, six steps of two sweeps, and the sweep that reads the credit.
         assert_eq!(work, expected(&network, 1 + 2 * 6 + 1), "{rule}");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, bits, minibatch, network, run, settings};
+use common::{Data, bits, iterative_rules, minibatch, network, rule_names, run, settings, without_solves};
 use pcalm::{
     Error,
     activation::Activation,
@@ -58,7 +58,7 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
 #[test]
 fn too_large_a_step_diverges_at_the_first_bad_step() {
     let (network, data) = case();
-    for rule in ["pc", "pc-nesterov", "pc-alm", "mm"] {
+    for rule in iterative_rules() {
         for eta in [1.2, 3.0, 40.0] {
             let base = RuleSettings { inner_limit: 1, ..settings(500, eta) };
             let what = format!("{rule} η {eta}");
@@ -109,7 +109,7 @@ fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
         let edges = weights.map(plus).into_iter().chain([plus(1.0)]).collect();
         let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data { x: vec![1.0f32, 0.5], y: vec![0.0, 0.0], samples: 1 };
-        for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
+        for rule in rule_names() {
             let done = run(rule, &network, &data, LOSS, &settings(5, 0.1));
             let found = divergence(&done.report.stop);
             assert_eq!((found.step, found.layer, done.report.steps), (0, layer, 0), "{rule} {weights:?}");
@@ -135,7 +135,7 @@ fn whatever_the_bound_a_forward_pass_that_overflows_is_not_blamed_on_the_step_si
 /// Trainer's step, probe and evaluation on `data` must diverge, at `layer` of the forward pass, and
 /// leave weights and optimizer alone.
 fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, layer: usize) {
-    for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
+    for rule in rule_names() {
         let optimizer = Optimizer::new(Settings::default(), network).unwrap();
         let rule = rule::build(rule, &settings(3, 0.1)).unwrap();
         let minibatch = Minibatch::new(Reference::new(), loss);
@@ -213,7 +213,7 @@ fn an_output_that_overflows_in_the_padding_alone_is_none() {
     ];
     let network = Network::new(edges, Activation::Sigmoid, Placement::Post).unwrap();
     let data = Data { x: vec![1.0f32], y: vec![0.0], samples: 1 };
-    for rule in ["bp", "pc", "pc-alm"] {
+    for rule in without_solves(rule_names()) {
         let done = run(rule, &network, &data, LOSS, &settings(3, 0.1));
         assert!(!matches!(done.report.stop, Stop::Diverged(_)), "{rule}: {:?}", done.report.stop);
         assert_eq!(done.minibatch.output(), [0.0], "{rule}");

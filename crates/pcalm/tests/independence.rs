@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, bits, for_each_kind, network, run, settings, weighted};
+use common::{Data, bits, for_each_kind, network, rule_names, run, settings, weighted, without_solves};
 use pcalm::{
     activation::Activation,
     backend::Reference,
@@ -38,7 +38,7 @@ fn samples<R: Real>(rule: &str, network: &Network<R>, data: &Data<R>, loss: Loss
 
 fn check_batch_mates<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
     let (network, data) = (network.cast::<R>(), data.cast::<R>());
-    for rule in ["bp", "pc", "pc-nesterov", "pc-alm"] {
+    for rule in without_solves(rule_names()) {
         let all: Vec<usize> = (0..64).collect();
         let together = samples(rule, &network, &data, loss);
         // Reversed, a sample changes its column and its block; 33 leaves one alone in a block.
@@ -84,7 +84,7 @@ fn copies_of_one_sample_have_its_gradient_as_their_mean() {
 fn any_number_of_threads_gives_the_same_bits() {
     let network = network(WIDTHS, true, Activation::Gelu, Placement::Post, 1);
     let data = Data::new(&network, 130, Loss::CrossEntropy, 1);
-    for rule in ["bp", "pc", "pc-nesterov", "pc-alm", "mm"] {
+    for rule in rule_names() {
         let with_threads = |count: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
             let settings = settings(5, 0.2);

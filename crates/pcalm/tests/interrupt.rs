@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, network, settings};
+use common::{Data, iterative_rules, network, settings, without_solves};
 use pcalm::{
     Error,
     activation::Activation,
@@ -89,7 +89,7 @@ fn check_step<B: Backend>(backend: impl Fn() -> B, name: &str, settings: &RuleSe
 #[test]
 fn a_raised_flag_ends_inference_at_once_and_the_next_step_knows_nothing_of_it() {
     let base = settings(usize::MAX, 0.1);
-    for name in ["pc", "pc-nesterov", "pc-alm"] {
+    for name in without_solves(iterative_rules()) {
         check_step(Reference::<f64>::new, name, &base);
         check_step(Cpu::new, name, &base);
     }

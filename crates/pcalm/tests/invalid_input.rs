@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, network, numbers};
+use common::{Data, iterative_rules, network, numbers};
 use pcalm::{
     Error,
     activation::Activation,
@@ -129,9 +129,9 @@ fn a_batch_of_other_widths_than_the_networks_is_refused_with_both() {
 #[test]
 fn a_rules_settings_outside_their_range_are_refused_by_name() {
     let base = RuleSettings::default();
-    let iterative = ["pc", "pc-nesterov", "pc-alm", "mm"];
+    let iterative = iterative_rules();
     let refused = |rule: &str, settings: RuleSettings| setting_of(rule::build::<Reference<f64>>(rule, &settings));
-    for rule in iterative {
+    for &rule in &iterative {
         assert_eq!(refused(rule, RuleSettings { budget: 0, ..base.clone() }), "budget", "{rule}");
         for bad in [0.0, -0.1, f64::NAN, f64::INFINITY] {
             assert_eq!(refused(rule, RuleSettings { eta: bad, ..base.clone() }), "eta", "{rule}");

@@ -108,6 +108,21 @@ pub fn run<R: Real>(
     run_rule(rule.as_ref(), network, data, objective)
 }
 
+/// The names of all rules.
+pub fn rule_names() -> Vec<&'static str> {
+    rule::rules::<Reference<f64>>().iter().map(|info| info.name).collect()
+}
+
+/// Of those that iterate.
+pub fn iterative_rules() -> Vec<&'static str> {
+    rule::rules::<Reference<f64>>().iter().filter(|info| info.iterative).map(|info| info.name).collect()
+}
+
+/// Without the solves of `mm`, which end by a tolerance: not after the same steps in another number type.
+pub fn without_solves(names: Vec<&'static str>) -> Vec<&'static str> {
+    names.into_iter().filter(|name| *name != "mm").collect()
+}
+
 /// An objective with these penalties ρ.
 pub fn weighted<R: Real>(loss: Loss, rho: &[f64]) -> Objective<R> {
     Objective::new(loss, rho).unwrap()

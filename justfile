@@ -24,7 +24,8 @@ plot-peers:
 
 # Makes the figures and claims of docs/results anew (51 minutes on two cores; PCALM_DATA_DIR: a folder with MNIST).
 results:
-    cargo run --release -- figure all --scale default --out runs/figures-default
+    # Exit code 1 is a claim that is not confirmed, which belongs into the report.
+    cargo run --release -- figure all --scale default --out runs/figures-default || test $? = 1
     cargo run --release -- report runs/figures-default
     cp runs/figures-default/claims.md docs/results/
     cp runs/figures-default/figures/*/*.svg docs/results/

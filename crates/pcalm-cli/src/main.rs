@@ -1,7 +1,7 @@
 //! The pcalm command line: data on stdout, progress and warnings on stderr.
 //!
-//! Exit codes, decided here alone: 0 done, also when the reader of stdout wanted no more; 1 it ran but diverged
-//! or was interrupted; 2 an error.
+//! Exit codes, decided here alone: 0 done, also when the reader of stdout wanted no more; 1 it ran but diverged,
+//! was interrupted, or a claim was not confirmed; 2 an error.
 
 mod args;
 mod commands;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 enum Outcome {
     /// All was done.
     Done,
-    /// It ran, but diverged, was interrupted, or a check failed.
+    /// It ran, but diverged, was interrupted, or a claim or check failed.
     Unfinished,
 }
 

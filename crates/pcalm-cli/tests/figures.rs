@@ -225,6 +225,25 @@ fn a_report_about_nothing_or_something_damaged_says_what_to_do() {
     assert!(refused.err.contains("figure.json") && refused.err.contains("makes it again"), "{}", refused.err);
 }
 
+/// On the set `teacher` the alignment of linear networks does not turn at T*.
+#[test]
+fn a_figure_exits_with_1_if_a_claim_is_not_confirmed_and_with_0_if_one_holds_partly() {
+    let place = folder();
+    let out = place.path().to_str().unwrap();
+    for (figure, worst, code) in [("cost", "partly", 0), ("alignment", "not-confirmed", 1)] {
+        let arguments =
+            ["figure", figure, "--scale", "smoke", "--dataset", "teacher", "--out", out, "--quiet", "--json"];
+        let done = run(&arguments);
+        let claims: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        let verdicts: Vec<&str> = claims.as_array().unwrap().iter().map(|c| c["verdict"].as_str().unwrap()).collect();
+        let rank = |v: &&str| ["confirmed", "partly", "not-confirmed"].iter().position(|n| n == v).unwrap();
+        assert_eq!(verdicts.iter().copied().max_by_key(rank), Some(worst), "{}", done.out);
+        assert_eq!((done.code, done.err.as_str()), (code, ""), "{figure}");
+        // All is there either way, for the report to show.
+        assert!(place.path().join("figures").join(figure).join("figure.json").exists());
+    }
+}
+
 #[test]
 fn an_unknown_figure_or_data_set_is_named_with_a_suggestion() {
     for (arguments, wanted) in [

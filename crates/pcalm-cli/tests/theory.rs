@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{folder, path, run};
+use common::{files, folder, path, run};
 use serde_json::Value;
 
 fn ask(arguments: &[&str]) -> Value {
@@ -99,6 +99,46 @@ fn simulation_and_theory_agree_on_which_step_sizes_are_stable() {
     let report = ask(&["theory", "stability", "--grid=12", "--json", "--out", &out]);
     assert_eq!(report["disagreements"], 0);
     assert!(number(&report, "stable") > 10.0 && number(&report, "oscillating") > 10.0);
+}
+
+/// Every option is in the folder with its type, and the folder's file asks the same question again.
+#[test]
+fn a_folder_says_how_it_was_made_and_its_configuration_makes_it_again() {
+    let place = folder();
+    let small = ["--width=4", "--depth=4", "--seed=7", "--alpha=0.5"];
+    for (question, own, options) in [
+        ("spectrum", &["--sample=3"][..], &[("sample", 3.0)][..]),
+        ("equilibrium", &["--samples=5"], &[("samples", 5.0)]),
+        ("wave", &["--samples=5"], &[("samples", 5.0)]),
+        ("stability", &["--grid=5", "--x-max=2"], &[("grid", 5.0), ("x-max", 2.0), ("ratio-max", 6.0)]),
+    ] {
+        let of_experiment = question != "stability";
+        let (first, again) = (path(place.path(), question), path(place.path(), &format!("{question}-again")));
+        let given: &[&str] = if of_experiment { &small } else { &[] };
+        ask(&[&["theory", question, "--json", "--out", &first], own, given].concat());
+        let file = |name: &str| std::fs::read_to_string(place.path().join(question).join(name)).unwrap();
+        let config: toml::Table = file("config.toml").parse().unwrap();
+        let value = |key: &str| config[key].as_float().unwrap_or_else(|| config[key].as_integer().unwrap() as f64);
+        options.iter().for_each(|(key, wanted)| assert_eq!(value(key), *wanted, "{question}: {key}"));
+        if of_experiment {
+            assert_eq!((value("seed"), value("alpha"), value("depth")), (7.0, 0.5, 4.0));
+        }
+        let made: Value = serde_json::from_str(&file("run.json")).unwrap();
+        assert_eq!(made["command"], format!("theory {question}"));
+        assert_eq!(
+            (made["program"].as_str(), made["version"].as_str()),
+            (Some("pcalm"), Some(env!("CARGO_PKG_VERSION")))
+        );
+
+        let config = path(place.path(), &format!("{question}/config.toml"));
+        ask(&["theory", question, "--json", "--config", &config, "--out", &again]);
+        assert_eq!(files(first.as_ref()), files(again.as_ref()), "{question}");
+        // A flag wins over the file, and then it is another question.
+        let refused =
+            run(&["theory", question, "--config", &config, own[0].split_once('=').unwrap().0, "2", "--out", &first]);
+        let wanted = format!("{} = {} instead of 2", options[0].0, options[0].1);
+        assert!(refused.code == 2 && refused.err.contains(&wanted), "{question}: {}", refused.err);
+    }
 }
 
 #[test]

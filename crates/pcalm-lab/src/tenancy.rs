@@ -5,14 +5,16 @@
 
 use crate::{
     error::LabError,
-    experiment::{Contents, Experiment, Identity, from_toml, listed, to_toml},
+    experiment::{Contents, Experiment, Identity, listed, merge, options_of, table, to_toml},
     folder::{Folder, names},
     lease::{Claim, Place, Worker},
     outcome::read_json,
-    provenance::{Provenance, provenance_of},
+    provenance::{Provenance, provenance, provenance_of},
     record::json,
 };
+use serde::Serialize;
 use std::path::{Path, PathBuf};
+use toml::Table;
 
 /// The folder in a folder that says who writes to it.
 const LOCK: &str = ".lock";
@@ -105,14 +107,18 @@ impl Holding {
             return Ok(anything.then(|| Holding { command: "unknown".to_owned(), identity: None }));
         }
         let made: Provenance = read_json(folder, names::PROVENANCE)?;
-        let identity = match made.contents.filter(|_| folder.has(names::CONFIG)) {
-            Some(contents) => {
-                let experiment = from_toml(&folder.read_text(names::CONFIG)?, &folder.file(names::CONFIG))?;
-                Some(Identity::new(&experiment, &contents)?)
-            }
-            None => None,
-        };
+        let identity = if folder.has(names::CONFIG) { identity(folder, made.contents)? } else { None };
         Ok(Some(Holding { command: made.command, identity }))
+    }
+
+    /// The same made with options of the command's own.
+    ///
+    /// # Errors
+    /// If they cannot be written down.
+    pub fn with<T: Serialize>(mut self, own: &T) -> Result<Self, LabError> {
+        let own = Table::try_from(own).map_err(|e| LabError::option("config", e.to_string()))?;
+        self.identity = Some(and_own(self.identity.unwrap_or_default(), own));
+        Ok(self)
     }
 
     /// The same but for some options.
@@ -149,18 +155,51 @@ pub fn occupied(folder: &Folder, by: &str) -> LabError {
     LabError::run(folder.path(), format!("holds {by}; --force replaces them, --out DIR names another folder"))
 }
 
-/// Writes what the folder holds: `run.json`, and `config.toml` where an experiment is behind it.
+/// What a folder's configuration says: the options of an experiment that read these contents, and whatever options of
+/// its own a command has put beside them. `None` where there is an experiment whose contents were not written down.
+fn identity(folder: &Folder, contents: Option<Contents>) -> Result<Option<Identity>, LabError> {
+    let path = folder.file(names::CONFIG);
+    let mut own = table(&folder.read_text(names::CONFIG)?, &path)?;
+    let options = options_of::<Experiment>(&mut own);
+    let experiment = match contents {
+        Some(contents) => Identity::new(&merge(&Experiment::default(), |_| false, options, &path)?, &contents)?,
+        None if options.is_empty() => Identity::default(),
+        None => return Ok(None),
+    };
+    Ok(Some(and_own(experiment, own)))
+}
+
+fn and_own(identity: Identity, own: Table) -> Identity {
+    own.into_iter().fold(identity, |identity, (key, value)| identity.and(&key, &value.to_string()))
+}
+
+/// Writes what the folder holds: `run.json`, and the experiment it is made from as `config.toml`.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn sign(folder: &Folder, command: &str, made_from: Option<(&Experiment, &Contents)>) -> Result<(), LabError> {
+pub fn sign(folder: &Folder, command: &str, made_from: (&Experiment, &Contents)) -> Result<(), LabError> {
+    sign_with(folder, command, Some(made_from), &Table::new())
+}
+
+/// The same for a command with options of its own, in front of those of an experiment if it has one.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn sign_with<T: Serialize>(
+    folder: &Folder,
+    command: &str,
+    made_from: Option<(&Experiment, &Contents)>,
+    own: &T,
+) -> Result<(), LabError> {
+    let mut config = to_toml(own)?;
     let provenance = match made_from {
         Some((experiment, contents)) => {
-            folder.write(names::CONFIG, to_toml(experiment)?.as_bytes())?;
+            config += &to_toml(experiment)?;
             provenance_of(command, contents)
         }
-        None => Provenance { command: command.to_owned(), ..crate::provenance::provenance() },
+        None => Provenance { command: command.to_owned(), ..provenance() },
     };
+    folder.write(names::CONFIG, config.as_bytes())?;
     folder.write(names::PROVENANCE, &json(&provenance, folder.path())?)
 }
 

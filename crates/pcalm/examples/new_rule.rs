@@ -1,9 +1,10 @@
 //! A rule that is in no list: predictive coding whose activities keep heavy-ball momentum, z += −η ∂F/∂z + β (z − z
 //! before the last step) \[Polyak 1964\]. `cargo run --release --example new_rule`
+#![allow(missing_docs)]
 
 use pcalm::*;
 
-/// η and β of the activity steps, and how many.
+/// Step size, momentum and budget.
 pub struct HeavyBall {
     pub eta: f64,
     pub beta: f64,

@@ -11,8 +11,12 @@ use pcalm::{
     infer::Stop,
     loss::Loss,
     network::Placement,
+    parametrization::{Architecture, Parametrization},
     rule::RuleSettings,
-    theory::{Accuracy, Iteration, Linearisation, Operator, SHARE, Spectrum, largest_eigenvalue, step_curvature},
+    theory::{
+        Accuracy, Iteration, Linearisation, Operator, SHARE, Spectrum, constraint_curvature, largest_eigenvalue,
+        step_curvature,
+    },
 };
 
 /// The exact bound η λ_max(2H + αCᵀC) < 4 by the dense route, at the automatic η.
@@ -46,4 +50,20 @@ fn up_to_the_smallest_penalty_the_dual_step_changes_no_bit_of_the_automatic_step
         assert_eq!(step_curvature(&mut fresh(), &network, alpha).unwrap().to_bits(), energy.to_bits(), "α {alpha}");
     }
     assert!(step_curvature(&mut fresh(), &network, 20.0).unwrap() > energy);
+}
+
+#[test]
+fn the_curvature_behind_the_stability_warning_is_right_to_two_digits() {
+    for (width, depth) in [(32, 32), (8, 64), (64, 16)] {
+        let mut widths = vec![width; depth + 1];
+        (widths[0], widths[depth]) = (20, 10);
+        let shape = Architecture { widths, residual: true, activation: Activation::Tanh, placement: Placement::Pre };
+        let network = shape.draw::<f64>(Parametrization::MeanField, 1.0, 1).unwrap();
+        let data = Data::new(&network, 1, Loss::SquaredError, 2);
+        let objective = Loss::SquaredError.into();
+        let linearisation = Linearisation::at_forward_pass(&network, &objective, &data.x, &data.y).unwrap();
+        let exact = Spectrum::new(&linearisation).unwrap().sigma_max.powi(2);
+        let found = constraint_curvature(&mut minibatch(&network, &data, objective), &network).unwrap();
+        assert!((0.98..1.000001).contains(&(found / exact)), "{width} × {depth}: {found} for {exact}");
+    }
 }

@@ -2,14 +2,22 @@
 
 use super::{Common, Power};
 use clap::{Args, Subcommand};
-use pcalm_lab::{experiment::Experiment, figure::Scale};
+use pcalm_lab::{
+    experiment::Experiment,
+    figure::Scale,
+    theory::options::{FirstSamples, OneSample, StepSizes},
+};
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum Study {
     /// Compute what the theory says of a network's inference, beside a simulation of it.
     Theory(Box<TheoryArgs>),
-    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws.
+    /// Make a figure of the PC-ALM paper, or all of them: runs what is missing, judges the claims, draws; exit 1 if one
+    /// is not confirmed.
+    ///
+    /// Claims are judged and counted as by `pcalm verify`: one that holds partly is no reason to exit with 1. All
+    /// files are written either way.
     Figure(FigureArgs),
     /// Write one page about a folder of figures: claims with their verdicts, figures, runs.
     Report(ReportArgs),
@@ -86,9 +94,8 @@ pub struct SpectrumArgs {
     pub common: Common,
     #[command(flatten)]
     pub place: Place,
-    /// The training sample to linearise at, counted from 0.
-    #[arg(long, default_value_t = 0, value_name = "I")]
-    pub sample: usize,
+    #[command(flatten)]
+    pub own: OneSample,
     #[command(flatten)]
     pub experiment: Experiment,
 }
@@ -99,26 +106,21 @@ pub struct SamplesArgs {
     pub common: Common,
     #[command(flatten)]
     pub place: Place,
-    /// Training samples to look at, the first ones.
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    pub samples: usize,
+    #[command(flatten)]
+    pub own: FirstSamples,
     #[command(flatten)]
     pub experiment: Experiment,
 }
 
 #[derive(Args)]
 pub struct StabilityArgs {
+    /// TOML file with these options (keys are the flags' names); flags win.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     #[command(flatten)]
     pub place: Place,
-    /// Step sizes along each axis.
-    #[arg(long, default_value_t = 48, value_name = "N")]
-    pub grid: usize,
-    /// Largest η ρ σ².
-    #[arg(long, default_value_t = 2.4, value_name = "X", allow_hyphen_values = true)]
-    pub x_max: f64,
-    /// Largest α/ρ.
-    #[arg(long, default_value_t = 6.0, value_name = "R", allow_hyphen_values = true)]
-    pub ratio_max: f64,
+    #[command(flatten)]
+    pub own: StepSizes,
     /// Print the result as JSON on stdout.
     #[arg(long)]
     pub json: bool,

@@ -34,7 +34,8 @@ pub struct InferArgs {
     /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
     #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true)]
     pub budget: String,
-    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian on this batch.
+    /// Activity step size η: a number, or `auto` for 1/λ_max of the activity Hessian on this batch (or ¾ of the
+    /// largest stable η, if α makes that smaller).
     #[arg(long, default_value = "auto", allow_hyphen_values = true)]
     pub eta: String,
     /// Dual step size α of PC-ALM.

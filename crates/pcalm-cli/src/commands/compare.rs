@@ -30,7 +30,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let tenancy = Tenancy::begin(&out)?;
     let folder = tenancy.folder();
     make_room(folder, &holding, args.force)?;
-    sign(folder, COMMAND, Some((&experiment, &contents)))?;
+    sign(folder, COMMAND, (&experiment, &contents))?;
     let mut display = Display::new(args.common.quiet);
     let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
     let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news);

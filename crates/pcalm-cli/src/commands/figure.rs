@@ -9,7 +9,7 @@ use crate::{
 };
 use pcalm_lab::{
     choice::choose,
-    claim::Claim,
+    claim::{Claim, Verdict},
     figure::{FIGURES, Figure, Lab, Record, Scale, Setting, make},
 };
 use std::{
@@ -31,7 +31,13 @@ pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
         claims.iter().try_for_each(|claim| show(text, claim))?;
         writeln!(text, "\nfigures: {}", out.join("figures").display())
     })?;
-    Ok(Outcome::Done)
+    Ok(outcome(&claims))
+}
+
+/// A claim that is not confirmed was not met; one that holds partly is no failure.
+pub fn outcome(claims: &[&Claim]) -> Outcome {
+    let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
+    if failed { Outcome::Unfinished } else { Outcome::Done }
 }
 
 /// Makes figures one after the other.

@@ -31,10 +31,10 @@ use pcalm_lab::{
     experiment::{
         Experiment, fit_to_init, is_a_file,
         limits::{WORKERS, recordable, within},
-        merge, option_names, table,
+        merge, option_names, table, to_toml,
     },
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Any failure; only its message reaches the user.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -55,22 +55,34 @@ pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
     }
 }
 
+/// A configuration file and its options.
+type ConfigFile<'a> = (&'a Path, toml::Table);
+
+/// The configuration file, if one is given.
+fn config_file(path: Option<&PathBuf>) -> Result<Option<ConfigFile<'_>>, LabError> {
+    path.map(|path| Ok((path.as_path(), table(&read(path)?, path)?))).transpose()
+}
+
 /// The experiment of the flags, over the configuration file if one is given.
 fn experiment(flags: &Experiment, common: &Common, matches: &ArgMatches) -> Result<Experiment, LabError> {
+    experiment_over(flags, config_file(common.config.as_ref())?, matches)
+}
+
+/// The experiment of the flags, over the options in a file.
+fn experiment_over(flags: &Experiment, file: Option<ConfigFile>, matches: &ArgMatches) -> Result<Experiment, LabError> {
     recordable(flags)?;
     let explicit = |id: &str| is_explicit(matches, id);
-    let (merged, keys) = match &common.config {
-        Some(path) => {
-            let file = table(&read(path)?, path)?;
-            let keys: Vec<String> = file.keys().cloned().collect();
-            (merge(flags, explicit, file, path)?, keys)
-        }
-        None => (flags.clone(), Vec::new()),
+    let (merged, file) = match file {
+        Some((path, file)) => (merge(flags, explicit, file.clone(), path)?, file),
+        None => (flags.clone(), toml::Table::new()),
     };
     let id_of = |key: &str| option_names().iter().find(|n| n.key == key).map(|n| n.id.as_str());
-    let given = |key: &str| keys.iter().any(|k| k == key) || id_of(key).is_some_and(explicit);
-    check_effects(&merged, given)?;
-    fit_to_init(&anchored(&merged)?, given)
+    let flag = |key: &str| id_of(key).is_some_and(explicit);
+    // A folder's configuration names every option: one that it leaves at its default asks for nothing.
+    let defaults = table(&to_toml(&Experiment::default())?, Path::new("defaults"))?;
+    let asks = |key: &str| file.get(key).is_some_and(|value| defaults.get(key) != Some(value));
+    check_effects(&merged, |key| flag(key) || asks(key))?;
+    fit_to_init(&anchored(&merged)?, |key| flag(key) || file.contains_key(key))
 }
 
 /// That what was asked for can have an effect.

@@ -1,6 +1,6 @@
 //! `pcalm theory`: what can be said of a network's inference before running it, beside a run.
 
-use super::{Failure, experiment, number, on_threads};
+use super::{ConfigFile, Failure, config_file, experiment_over, is_explicit, number, on_threads};
 use crate::{
     Outcome,
     args::{Common, Place, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
@@ -9,9 +9,13 @@ use crate::{
 use clap::ArgMatches;
 use pcalm_lab::{
     LabError,
-    experiment::{Budget, Experiment, Loaded},
-    tenancy::{Holding, Tenancy, occupied, sign, unsign},
-    theory::{Case, equilibrium, spectrum, stability, wave},
+    experiment::{Budget, Experiment, Loaded, Options, merge_own, options_of},
+    tenancy::{Holding, Tenancy, occupied, sign_with, unsign},
+    theory::{
+        Case, equilibrium,
+        options::{FirstSamples, OneSample},
+        spectrum, stability, wave,
+    },
 };
 use serde::Serialize;
 use std::{
@@ -25,7 +29,7 @@ pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, 
         Question::Spectrum(args) => on_threads(args.common.threads, || spectrum_of(args, flags)),
         Question::Equilibrium(args) => on_threads(args.common.threads, || equilibrium_of(args, flags)),
         Question::Wave(args) => on_threads(args.common.threads, || wave_of(args, flags)),
-        Question::Stability(args) => Ok(stability_map(args)),
+        Question::Stability(args) => Ok(stability_map(args, flags)),
     }
 }
 
@@ -45,23 +49,47 @@ impl Place {
     }
 }
 
-fn case(
-    given: &Experiment,
-    common: &Common,
+/// What a question is about: the network, `which` samples its own options mean, and the steps to follow; and the folder
+/// for the answer, signed.
+fn case<T: Options + Clone>(
+    question: &str,
+    (given, own): (&Experiment, &T),
+    which: fn(&T) -> (usize, usize),
+    (common, place): (&Common, &Place),
     matches: &ArgMatches,
-    (first, count): (usize, usize),
-    (question, place): (&str, &Place),
 ) -> Result<(Case, usize, Tenancy), Failure> {
-    let experiment = experiment(given, common, matches)?;
+    let mut file = config_file(common.config.as_ref())?;
+    let own = own_options(own, file.as_mut(), matches)?;
+    let experiment = experiment_over(given, file, matches)?;
     let loaded = Loaded::new(&experiment)?;
+    let (first, count) = which(&own);
     let case = Case::new(&experiment, &loaded.data, first, count)?;
     let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth())?;
     let contents = loaded.contents(&experiment)?;
-    let which = if first > 0 { format!("--sample {first}") } else { format!("--samples {count}") };
-    let holding = Holding::new(&format!("theory {question} {which}"), &experiment, &contents)?;
+    let holding = Holding::new(&format!("theory {question}"), &experiment, &contents)?.with(&own)?;
     let tenancy = place.take(question, &holding)?;
-    sign(tenancy.folder(), &holding.command, Some((&experiment, &contents)))?;
+    sign_with(tenancy.folder(), &holding.command, Some((&experiment, &contents)), &own)?;
     Ok((case, budget, tenancy))
+}
+
+/// The case of a question about the first samples.
+fn case_of_samples(
+    question: &str,
+    args: &SamplesArgs,
+    matches: &ArgMatches,
+) -> Result<(Case, usize, Tenancy), Failure> {
+    let given = (&args.experiment, &args.own);
+    case(question, given, FirstSamples::which, (&args.common, &args.place), matches)
+}
+
+/// Options of a command's own, over those in the file, which are taken out of it.
+fn own_options<T: Options + Clone>(
+    flags: &T,
+    file: Option<&mut ConfigFile>,
+    matches: &ArgMatches,
+) -> Result<T, LabError> {
+    let Some((path, file)) = file else { return Ok(flags.clone()) };
+    merge_own(flags, |id| is_explicit(matches, id), options_of::<T>(file), path)
 }
 
 /// Writes a report as JSON, or by `show`, and where the files are.
@@ -79,8 +107,8 @@ fn finish<T: Serialize>(
 }
 
 fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, _, tenancy) =
-        case(&args.experiment, &args.common, matches, (args.sample, 1), ("spectrum", &args.place))?;
+    let given = (&args.experiment, &args.own);
+    let (case, _, tenancy) = case("spectrum", given, OneSample::which, (&args.common, &args.place), matches)?;
     let folder = tenancy.folder();
     if !args.common.quiet {
         let widths = case.network.widths();
@@ -139,8 +167,7 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
 }
 
 fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, budget, tenancy) =
-        case(&args.experiment, &args.common, matches, (0, args.samples), ("equilibrium", &args.place))?;
+    let (case, budget, tenancy) = case_of_samples("equilibrium", args, matches)?;
     let folder = tenancy.folder();
     let report = equilibrium::equilibrium(&case, folder, budget).inspect_err(|_| unsign(folder))?;
     finish(&report, args.common.json, folder.path(), |out, r| {
@@ -167,8 +194,7 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
 }
 
 fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
-    let (case, budget, tenancy) =
-        case(&args.experiment, &args.common, matches, (0, args.samples), ("wave", &args.place))?;
+    let (case, budget, tenancy) = case_of_samples("wave", args, matches)?;
     let folder = tenancy.folder();
     let report = wave::wave(&case, folder, budget).inspect_err(|_| unsign(folder))?;
     finish(&report, args.common.json, folder.path(), |out, r| {
@@ -196,14 +222,16 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     })
 }
 
-fn stability_map(args: &StabilityArgs) -> Result<Outcome, Failure> {
-    let command =
-        format!("theory stability --grid {} --x-max {} --ratio-max {}", args.grid, args.x_max, args.ratio_max);
-    let holding = Holding { command, identity: None };
+fn stability_map(args: &StabilityArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    let sizes = match config_file(args.config.as_ref())? {
+        Some((path, file)) => merge_own(&args.own, |id| is_explicit(matches, id), file, path)?,
+        None => args.own.clone(),
+    };
+    let holding = Holding { command: "theory stability".to_owned(), identity: None }.with(&sizes)?;
     let tenancy = args.place.take("stability", &holding)?;
     let folder = tenancy.folder();
-    let report = stability::stability(folder, args.grid, args.x_max, args.ratio_max)?;
-    sign(folder, &holding.command, None)?;
+    sign_with(folder, &holding.command, None, &sizes)?;
+    let report = stability::stability(folder, &sizes).inspect_err(|_| unsign(folder))?;
     finish(&report, args.json, folder.path(), |out, r| {
         writeln!(out, "{} pairs of step sizes: {} stable, {} oscillating", r.pairs, r.stable, r.oscillating)?;
         writeln!(out, "simulation disagrees on {}", r.disagreements)?;

@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    figure::{draw, show},
+    figure::{draw, outcome, show},
 };
 use crate::{Outcome, args::VerifyArgs, output};
 use pcalm_lab::{
@@ -18,6 +18,5 @@ pub fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
         claims.iter().try_for_each(|claim| show(out, claim))?;
         writeln!(out, "\n{}", Verdict::counts(claims.iter().copied()))
     })?;
-    let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
-    Ok(if failed { Outcome::Unfinished } else { Outcome::Done })
+    Ok(outcome(&claims))
 }

@@ -3,7 +3,9 @@
 use super::Experiment;
 use crate::{choice::hint, error::LabError};
 use clap::{Args, Command};
+use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::LazyLock};
+use toml::Table;
 
 /// An option's name as it is written in a file (`learning-rate`) and its clap id.
 pub struct OptionName {
@@ -13,23 +15,35 @@ pub struct OptionName {
     pub id: String,
 }
 
+/// Options that are flags and keys of a file by one declaration.
+pub trait Options: Args + Serialize + DeserializeOwned {}
+
+impl<T: Args + Serialize + DeserializeOwned> Options for T {}
+
 /// Every option of an experiment, from its one declaration.
 pub fn option_names() -> &'static [OptionName] {
-    static NAMES: LazyLock<Vec<OptionName>> = LazyLock::new(|| {
-        let command = Experiment::augment_args(Command::new("pcalm"));
-        let arguments = command.get_arguments();
-        let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
-        arguments.filter_map(name).collect()
-    });
+    static NAMES: LazyLock<Vec<OptionName>> = LazyLock::new(names_of::<Experiment>);
     &NAMES
 }
 
-/// The experiment as TOML, every option written out.
+fn names_of<T: Args>() -> Vec<OptionName> {
+    let command = T::augment_args(Command::new("pcalm"));
+    let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
+    command.get_arguments().filter_map(name).collect()
+}
+
+/// Takes out of a file what are options of `T`, for what is left to be read as something else.
+pub fn options_of<T: Args>(file: &mut Table) -> Table {
+    let names = names_of::<T>();
+    names.iter().filter_map(|name| file.remove_entry(&name.key)).collect()
+}
+
+/// Options as TOML, every one written out.
 ///
 /// # Errors
 /// If a path is not valid UTF-8.
-pub fn to_toml(experiment: &Experiment) -> Result<String, LabError> {
-    toml::to_string(experiment).map_err(|e| LabError::option("config", e.to_string()))
+pub fn to_toml<T: Serialize>(options: &T) -> Result<String, LabError> {
+    toml::to_string(options).map_err(|e| LabError::option("config", e.to_string()))
 }
 
 /// Reads an experiment from TOML text; what is absent takes its default. `path` names the file in
@@ -58,7 +72,7 @@ pub fn from_flags_and_file(
 ///
 /// # Errors
 /// If the text is not TOML.
-pub fn table(text: &str, path: &Path) -> Result<toml::Table, LabError> {
+pub fn table(text: &str, path: &Path) -> Result<Table, LabError> {
     text.parse().map_err(|e: toml::de::Error| bad(path, one_line(&e.to_string())))
 }
 
@@ -69,23 +83,44 @@ pub fn table(text: &str, path: &Path) -> Result<toml::Table, LabError> {
 pub fn merge(
     flags: &Experiment,
     is_explicit: impl Fn(&str) -> bool,
-    file: toml::Table,
+    file: Table,
     path: &Path,
 ) -> Result<Experiment, LabError> {
+    merge_by(option_names(), flags, is_explicit, file, path)
+}
+
+/// The same for a command's own options.
+///
+/// # Errors
+/// Likewise.
+pub fn merge_own<T: Options>(
+    flags: &T,
+    is_explicit: impl Fn(&str) -> bool,
+    file: Table,
+    path: &Path,
+) -> Result<T, LabError> {
+    merge_by(&names_of::<T>(), flags, is_explicit, file, path)
+}
+
+fn merge_by<T: Options>(
+    names: &[OptionName],
+    flags: &T,
+    is_explicit: impl Fn(&str) -> bool,
+    file: Table,
+    path: &Path,
+) -> Result<T, LabError> {
     let bad = |problem| bad(path, problem);
-    let names = option_names();
-    let mut table = toml::Table::try_from(flags).map_err(|e| bad(e.to_string()))?;
+    let mut table = Table::try_from(flags).map_err(|e| bad(e.to_string()))?;
     for (key, value) in file {
         let Some(name) = names.iter().find(|n| n.key == key) else {
             let hint = hint(&key, names.iter().map(|n| n.key.as_str()));
             return Err(bad(format!("unknown key `{key}`{hint}")));
         };
         if !is_explicit(&name.id) {
-            let value = as_declared(&name.key, value);
+            table.insert(key.clone(), as_declared(&name.key, value));
             // Tried one at a time, so that the message names the key.
-            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
-            alone.try_into::<Experiment>().map_err(|e| bad(format!("key `{key}`: {}", one_line(&e.to_string()))))?;
-            table.insert(key, value);
+            let tried = table.clone().try_into::<T>();
+            tried.map_err(|e| bad(format!("key `{key}`: {}", one_line(&e.to_string()))))?;
         }
     }
     table.try_into().map_err(|e: toml::de::Error| bad(one_line(&e.to_string())))
@@ -126,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_key_of_a_file_is_the_flag_of_the_same_name() {
-        let table = toml::Table::try_from(Experiment::default()).unwrap();
+        let table = Table::try_from(Experiment::default()).unwrap();
         let names = option_names();
         for key in table.keys() {
             assert!(names.iter().any(|n| n.key == *key), "{key}");

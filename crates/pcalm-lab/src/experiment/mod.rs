@@ -10,7 +10,9 @@ mod samples;
 mod start;
 
 pub use budget::Budget;
-pub use config::{OptionName, from_flags_and_file, from_toml, merge, option_names, table, to_toml};
+pub use config::{
+    OptionName, Options, from_flags_and_file, from_toml, merge, merge_own, option_names, options_of, table, to_toml,
+};
 pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub(crate) use samples::file_options;
@@ -126,8 +128,8 @@ pub struct Experiment {
     /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
     #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
     pub budget: String,
-    /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start, or
-    /// `auto-track` to follow it as the weights change.
+    /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start (or ¾ of the
+    /// largest stable η, if α makes that smaller), or `auto-track` to follow λ_max as the weights change.
     #[arg(long, default_value = "auto", value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
     pub eta: String,
     /// Dual step size α of PC-ALM.

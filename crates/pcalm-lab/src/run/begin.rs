@@ -77,7 +77,7 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
                 (progress, tables, epochs, cost)
             }
             None => {
-                sign(folder, COMMAND, Some((experiment, job.contents)))?;
+                sign(folder, COMMAND, (experiment, job.contents))?;
                 let tables = Tables::create(folder, watched)?;
                 if plan.iterative {
                     news(News::Measures { weights: network.parameters() });
@@ -173,5 +173,5 @@ fn note_changes(job: &Job, step: u64, mut changed: Vec<Difference>) -> Result<()
         changed.extend(changes::of_program(&before, &provenance_of(COMMAND, job.contents)));
     }
     changes::note(folder, step, &changed)?;
-    sign(folder, COMMAND, Some((job.experiment, job.contents)))
+    sign(folder, COMMAND, (job.experiment, job.contents))
 }

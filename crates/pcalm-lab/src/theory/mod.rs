@@ -1,6 +1,7 @@
 //! What the theory says of an experiment's network on its data, as reports, tables and pictures.
 
 pub mod equilibrium;
+pub mod options;
 pub mod spectrum;
 pub mod stability;
 pub mod wave;

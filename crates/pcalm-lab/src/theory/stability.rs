@@ -1,6 +1,6 @@
 //! `pcalm theory stability`: which step sizes are stable, predicted and simulated.
 
-use super::{write_report, write_table};
+use super::{options::StepSizes, write_report, write_table};
 use crate::{
     LabError,
     experiment::limits,
@@ -35,12 +35,13 @@ struct CellRow {
     oscillates: bool,
 }
 
-/// A map of `count` × `count` pairs with ησ²ρ up to `x` and α/ρ up to `ratio`, 0 included; writes
+/// A map of `grid` × `grid` pairs with ησ²ρ up to `x_max` and α/ρ up to `ratio_max`, 0 included; writes
 /// `stability.json`, `stability.csv` and `stability.svg`.
 ///
 /// # Errors
 /// If there are too few or too many pairs, the ranges are not positive, or the files cannot be written.
-pub fn stability(folder: &Folder, count: usize, x: f64, ratio: f64) -> Result<StabilityReport, LabError> {
+pub fn stability(folder: &Folder, sizes: &StepSizes) -> Result<StabilityReport, LabError> {
+    let &StepSizes { grid: count, x_max: x, ratio_max: ratio } = sizes;
     limits::within("grid", count, 2..=1000)?;
     for (name, value) in [("x-max", x), ("ratio-max", ratio)] {
         if !(value.is_finite() && value > 0.0) {

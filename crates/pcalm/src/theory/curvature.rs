@@ -91,16 +91,24 @@ pub fn largest_eigenvalue<B: Backend>(
     Ok(measure(minibatch, network, operator, accuracy)?.0)
 }
 
-/// The largest eigenvalue over all blocks, and the most iterations of any.
 fn measure<B: Backend>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     operator: Operator,
     accuracy: Accuracy,
 ) -> Result<(f64, usize), Error> {
+    over_blocks(minibatch, network, |lagrangian, state| power_iteration(lagrangian, state, operator, accuracy))
+}
+
+/// The largest eigenvalue that `iterate` finds in any block at its forward pass, and the most iterations of any.
+pub(super) fn over_blocks<B: Backend>(
+    minibatch: &mut Minibatch<B>,
+    network: &Network<B::Real>,
+    iterate: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> Result<(f64, usize), Error> + Sync,
+) -> Result<(f64, usize), Error> {
     let blocks = minibatch.map(network, |lagrangian, state| {
         lagrangian.forward(state);
-        power_iteration(lagrangian, state, operator, accuracy)
+        iterate(lagrangian, state)
     })?;
     let mut largest = (0.0f64, 0);
     for block in blocks {
@@ -124,13 +132,8 @@ fn power_iteration<B: Backend>(
 ) -> Result<(f64, usize), Error> {
     let samples = lagrangian.samples();
     let mut map = Map::new(lagrangian, state, operator);
-    let mut v = state.activities.clone();
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    for layer in &mut v.layers {
-        layer.data_mut().fill_with(|| B::Real::of(rng.random::<f64>() - 0.5));
-    }
+    let mut v = random_directions(state, samples);
     let mut product = v.clone();
-    normalise(&mut v, samples);
     let mut eigenvalues = vec![0.0; samples];
     for iteration in 1..=limit {
         if lagrangian.interrupted() {
@@ -143,8 +146,7 @@ fn power_iteration<B: Backend>(
         let settled = change.into_iter().all(|c| c <= tolerance);
         eigenvalues = found;
         if settled || iteration == limit {
-            let shift = map.shift.wide();
-            return Ok((eigenvalues.into_iter().map(|e| e - shift).fold(0.0, nan_max), iteration));
+            return Ok((eigenvalues.into_iter().map(|e| e - map.shift()).fold(0.0, nan_max), iteration));
         }
         std::mem::swap(&mut v, &mut product);
         normalise(&mut v, samples);
@@ -152,8 +154,19 @@ fn power_iteration<B: Backend>(
     Ok((f64::NAN, limit))
 }
 
+/// A direction of length 1 for each sample, always the same ones.
+pub(super) fn random_directions<R: Real>(state: &State<R>, samples: usize) -> Stack<R> {
+    let mut v = state.activities.clone();
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    for layer in &mut v.layers {
+        layer.data_mut().fill_with(|| R::of(rng.random::<f64>() - 0.5));
+    }
+    normalise(&mut v, samples);
+    v
+}
+
 /// An [`Operator`] at the forward pass in a state.
-struct Map<R> {
+pub(super) struct Map<R> {
     energy: R,
     constraint: R,
     /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
@@ -167,7 +180,7 @@ struct Map<R> {
 }
 
 impl<R: Real> Map<R> {
-    fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
+    pub fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
         let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
         let last = problem.network.hidden() - 1;
@@ -187,8 +200,13 @@ impl<R: Real> Map<R> {
         Map { energy, constraint, diagonal, shift: -lowest, image: state.credit.clone() }
     }
 
+    /// What is added to every eigenvalue.
+    pub fn shift(&self) -> f64 {
+        self.shift.wide()
+    }
+
     /// `product ← (h H + k CᵀC + shift) v`.
-    fn apply<B: Backend<Real = R>>(
+    pub fn apply<B: Backend<Real = R>>(
         &mut self,
         lagrangian: &Lagrangian<B>,
         state: &mut State<R>,
@@ -230,7 +248,14 @@ impl<R: Real> Map<R> {
 
 /// Scales each sample's vector to length 1.
 fn normalise<R: Real>(v: &mut Stack<R>, samples: usize) {
-    let factors: Vec<R> = inner_products(v, v, samples).iter().map(|norm| R::of(1.0 / norm.sqrt())).collect();
+    let factors: Vec<f64> = inner_products(v, v, samples).iter().map(|norm| 1.0 / norm.sqrt()).collect();
+    scale_samples(v, &factors);
+}
+
+/// Scales each sample's vector by its own factor; padding becomes 0.
+pub(super) fn scale_samples<R: Real>(v: &mut Stack<R>, factors: &[f64]) {
+    let factors: Vec<R> = factors.iter().map(|&f| R::of(f)).collect();
+    let samples = factors.len();
     for layer in &mut v.layers {
         let cols = layer.cols();
         for row in layer.data_mut().chunks_exact_mut(cols) {
@@ -243,7 +268,7 @@ fn normalise<R: Real>(v: &mut Stack<R>, samples: usize) {
 }
 
 /// ⟨a, b⟩ per sample, in `f64`.
-fn inner_products<R: Real>(a: &Stack<R>, b: &Stack<R>, samples: usize) -> Vec<f64> {
+pub(super) fn inner_products<R: Real>(a: &Stack<R>, b: &Stack<R>, samples: usize) -> Vec<f64> {
     let mut sums = vec![0.0; samples];
     for (a, b) in a.layers.iter().zip(&b.layers) {
         for (a, b) in a.data().chunks_exact(a.cols()).zip(b.data().chunks_exact(b.cols())) {

@@ -6,6 +6,7 @@
 //! radius √det and phase; a mode's wavenumber is k = 2 asin(σ/2).
 
 use super::{
+    dense::singular_vectors,
     follow::follow,
     krylov::not_finite,
     linearisation::{Linearisation, dot},
@@ -51,7 +52,7 @@ pub fn dispersion(
     if lin.unknowns() > DENSE_MODES {
         return Ok(None);
     }
-    let decomposed = lin.dense_constraint().svd().map_err(|_| not_finite())?;
+    let (sigmas, directions) = singular_vectors(&lin.dense_constraint()).ok_or_else(not_finite)?;
     let mut path: Vec<Vec<f64>> = Vec::new();
     follow(rule, lagrangian, state, |_, state| {
         path.push(state.activities.layers.iter().flat_map(|m| m.column(0)).collect());
@@ -63,10 +64,9 @@ pub fn dispersion(
     let n = lin.unknowns();
     let mut found = Vec::new();
     for j in (0..n).rev() {
-        let sigma = decomposed.S()[j];
-        let direction: Vec<f64> = (0..n).map(|i| decomposed.V()[(i, j)]).collect();
+        let direction: Vec<f64> = (0..n).map(|i| directions[(i, j)]).collect();
         let amplitudes: Vec<f64> = path.iter().map(|z| dot(z, &direction)).collect();
-        found.extend(measure(iteration, sigma, &amplitudes));
+        found.extend(measure(iteration, sigmas[j], &amplitudes));
     }
     Ok(Some(found))
 }

@@ -10,7 +10,11 @@
 //! is F* = ½ rᵀR⁻¹r with r = y − V_L…V_1 x and
 //! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
 
-use super::jacobian::Jacobian;
+use super::{
+    dense::{Cholesky, product},
+    jacobian::Jacobian,
+    linearisation::dot,
+};
 use crate::{
     activation::Activation,
     backend::Backend,
@@ -20,10 +24,7 @@ use crate::{
     stack::Matrix,
     state::{Block, State},
 };
-use faer::{
-    Mat, MatRef, Side,
-    linalg::solvers::{Llt, Solve},
-};
+use faer::{Mat, MatRef};
 
 /// How much a residual weighs: Π, symmetric and positive definite.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ pub struct Equilibrium {
     /// Π_1 … Π_L.
     precisions: Vec<Mat<f64>>,
     /// Factors of the diagonal blocks after elimination from the input side.
-    blocks: Vec<Llt<f64>>,
+    blocks: Vec<Cholesky>,
     rescaling: Mat<f64>,
 }
 
@@ -100,13 +101,13 @@ impl Equilibrium {
         let operators: Vec<Mat<f64>> =
             network.edges().iter().map(|edge| Jacobian { edge, before: None, after: None }.dense()).collect();
         let rescaling = rescaling(&operators, &precisions)?;
-        let mut blocks: Vec<Llt<f64>> = Vec::with_capacity(hidden);
+        let mut blocks: Vec<Cholesky> = Vec::with_capacity(hidden);
         for l in 0..hidden {
             let (v, p) = (&operators[l + 1], &precisions[l + 1]);
-            let mut block = &precisions[l] + v.transpose() * (p * v);
+            let mut block = &precisions[l] + product(v.transpose(), product(p.as_ref(), v.as_ref()).as_ref());
             if let Some(before) = blocks.last() {
-                let coupling = &precisions[l] * &operators[l];
-                block -= &coupling * before.solve(coupling.transpose().to_owned());
+                let coupling = product(precisions[l].as_ref(), operators[l].as_ref());
+                block -= product(coupling.as_ref(), before.solve(coupling.transpose().to_owned()).as_ref());
             }
             blocks.push(positive(&block, l)?);
         }
@@ -124,21 +125,24 @@ impl Equilibrium {
         let hidden = self.blocks.len();
         let mut z: Vec<Mat<f64>> = Vec::with_capacity(hidden);
         for l in 0..hidden {
-            let coupling = &self.precisions[l] * &self.operators[l];
-            let mut right = match l.checked_sub(1) {
-                None => &coupling * x,
-                Some(below) => &coupling * &z[below],
-            };
+            let coupling = product(self.precisions[l].as_ref(), self.operators[l].as_ref());
+            let below = l.checked_sub(1).map_or(x, |below| z[below].as_ref());
+            let mut right = product(coupling.as_ref(), below);
             if l + 1 == hidden {
-                right += self.operators[hidden].transpose() * (&self.precisions[hidden] * y);
+                right += self.pulled(hidden, y);
             }
             z.push(self.blocks[l].solve(right));
         }
         for l in (0..hidden - 1).rev() {
-            let above = self.operators[l + 1].transpose() * (&self.precisions[l + 1] * &z[l + 1]);
+            let above = self.pulled(l + 1, z[l + 1].as_ref());
             z[l] += self.blocks[l].solve(above);
         }
         z
+    }
+
+    /// V_lᵀΠ_l z.
+    fn pulled(&self, l: usize, z: MatRef<f64>) -> Mat<f64> {
+        product(self.operators[l].transpose(), product(self.precisions[l].as_ref(), z).as_ref())
     }
 
     /// F at the equilibrium of each sample, as ½ rᵀR⁻¹r.
@@ -146,10 +150,10 @@ impl Equilibrium {
     /// # Errors
     /// If R is not finite.
     pub fn energies(&self, x: MatRef<f64>, y: MatRef<f64>) -> Result<Vec<f64>, Error> {
-        let output = self.operators.iter().fold(x.to_owned(), |z, v| v * z);
+        let output = self.operators.iter().fold(x.to_owned(), |z, v| product(v.as_ref(), z.as_ref()));
         let r = y - output;
-        let solved = positive(&self.rescaling, self.blocks.len())?.solve(&r);
-        Ok((0..r.ncols()).map(|s| 0.5 * (r.col(s).transpose() * solved.col(s))).collect())
+        let solved = positive(&self.rescaling, self.blocks.len())?.solve(r.clone());
+        Ok((0..r.ncols()).map(|s| 0.5 * dot(r.col_as_slice(s), solved.col_as_slice(s))).collect())
     }
 
     /// [`energies`](Self::energies) of the samples of a block.
@@ -173,10 +177,13 @@ impl Equilibrium {
         let mut c = state.activities().clone();
         lagrangian.residuals(state, &mut c);
         for (l, c) in c.layers.iter().enumerate() {
-            fill(&mut state.credit_mut().layers[l], &(&self.precisions[l] * columns(c, samples)));
+            fill(
+                &mut state.credit_mut().layers[l],
+                &product(self.precisions[l].as_ref(), columns(c, samples).as_ref()),
+            );
         }
         let error = columns(&state.credit().layers[hidden], samples);
-        fill(&mut state.credit_mut().layers[hidden], &(&self.precisions[hidden] * error));
+        fill(&mut state.credit_mut().layers[hidden], &product(self.precisions[hidden].as_ref(), error.as_ref()));
     }
 }
 
@@ -185,16 +192,17 @@ fn rescaling(operators: &[Mat<f64>], precisions: &[Mat<f64>]) -> Result<Mat<f64>
     let hidden = operators.len() - 1;
     let outputs = operators[hidden].nrows();
     let mut tail = Mat::<f64>::identity(outputs, outputs);
-    let mut sum = positive(&precisions[hidden], hidden)?.solve(&tail);
+    let mut sum = positive(&precisions[hidden], hidden)?.inverse();
     for l in (1..=hidden).rev() {
-        tail = &tail * &operators[l];
-        sum += &tail * positive(&precisions[l - 1], l - 1)?.solve(tail.transpose().to_owned());
+        tail = product(tail.as_ref(), operators[l].as_ref());
+        let solved = positive(&precisions[l - 1], l - 1)?.solve(tail.transpose().to_owned());
+        sum += product(tail.as_ref(), solved.as_ref());
     }
     Ok(sum)
 }
 
-fn positive(matrix: &Mat<f64>, layer: usize) -> Result<Llt<f64>, Error> {
-    matrix.llt(Side::Lower).map_err(|_| {
+fn positive(matrix: &Mat<f64>, layer: usize) -> Result<Cholesky, Error> {
+    Cholesky::new(matrix).ok_or_else(|| {
         Error::setting("precision", format!("that of layer {} is not finite and positive definite", layer + 1))
     })
 }

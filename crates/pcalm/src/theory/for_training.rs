@@ -1,6 +1,7 @@
 //! What training and inference themselves ask of the theory: all there is without the feature `theory`.
 
 mod curvature;
+mod lanczos;
 mod step_size;
 
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};

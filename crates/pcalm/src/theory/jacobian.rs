@@ -1,7 +1,8 @@
 //! The Jacobian of one edge, as a linear map that is never formed.
 
+use super::dense::multiply;
 use crate::network::Edge;
-use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
+use faer::{Mat, MatMut, MatRef};
 
 /// J_l = τ_l I + a_l diag(φ'(u_l)) W_l diag(φ'(z_{l-1})) of one edge; one of the gates is all
 /// ones and left out, by placement.
@@ -59,7 +60,7 @@ impl Jacobian<'_> {
         let mut product = vec![0.0; out.len()];
         let target = MatMut::from_column_major_slice_mut(&mut product, out.len(), 1);
         let signal = MatRef::from_column_major_slice(signal, signal.len(), 1);
-        matmul(target, Accum::Replace, weight, signal, factor * self.edge.scale(), Par::Seq);
+        multiply(target, weight, signal, factor * self.edge.scale());
         match last {
             None => out.iter_mut().zip(&product).for_each(|(out, p)| *out += p),
             Some(gate) => out.iter_mut().zip(product.iter().zip(gate)).for_each(|(out, (p, g))| *out += p * g),

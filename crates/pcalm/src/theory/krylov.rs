@@ -1,10 +1,10 @@
 //! A few extreme eigenvalues of a linear map: of a symmetric one by linfa's LOBPCG, of a general one by
 //! faer's restarted Arnoldi iteration, or from the dense matrix where it is small.
 
-use super::linearisation::dot;
+use super::{dense, linearisation::dot};
 use crate::error::Error;
 use faer::{
-    Col, Mat, MatMut, MatRef, Par, Side, c64,
+    Col, Mat, MatMut, MatRef, Par, c64,
     dyn_stack::{MemBuffer, MemStack, StackReq},
     matrix_free::{
         LinOp,
@@ -30,8 +30,8 @@ const LIMITS: (usize, usize) = (2000, 100);
 /// usually its square over the gap to the next.
 pub fn largest(n: usize, tolerance: f64, apply: impl Fn(&[f64], &mut [f64]) + Sync) -> Result<(f64, Vec<f64>), Error> {
     if n <= DENSE {
-        let eigen = matrix(n, apply).self_adjoint_eigen(Side::Lower).map_err(|_| not_finite())?;
-        return Ok((eigen.S()[n - 1], (0..n).map(|i| eigen.U()[(i, n - 1)]).collect()));
+        let (values, vectors) = dense::symmetric_eigen(&matrix(n, apply)).ok_or_else(not_finite)?;
+        return Ok((values[n - 1], (0..n).map(|i| vectors[(i, n - 1)]).collect()));
     }
     let calls = Cell::new(0);
     let by_columns = |v: ArrayView2<f64>| {
@@ -62,7 +62,7 @@ fn gave_up(steps: u64) -> Error {
     Error::NotConverged { what: "the extreme eigenvalues of the network's linearisation", steps }
 }
 
-/// About `count` eigenvalues of largest magnitude of a general n × n map, in no order; as
+/// About `count` eigenvalues of largest magnitude of a general n × n map, as [`dense::sort`]ed; found as
 /// [`largest`]. A conjugate pair at the end of the count may be missing.
 pub fn largest_of_general(
     n: usize,
@@ -71,7 +71,7 @@ pub fn largest_of_general(
     apply: impl Fn(&[f64], &mut [f64]) + Sync,
 ) -> Result<Vec<c64>, Error> {
     if n <= DENSE.max(8 * count) {
-        return matrix(n, apply).eigenvalues().map_err(|_| not_finite());
+        return dense::eigenvalues(matrix(n, apply).as_ref()).ok_or_else(not_finite);
     }
     let goal = tolerance * norm(n, &apply);
     let map = Map { n, apply, calls: AtomicU64::new(0) };
@@ -80,14 +80,14 @@ pub fn largest_of_general(
     let start = Col::from_fn(n, |_| rng.random::<f64>() - 0.5);
     let mut vectors = Mat::zeros(n, count);
     let mut values = vec![c64::new(0.0, 0.0); count];
-    let mut memory = MemBuffer::new(partial_eigen_scratch(&map, count, Par::Seq, params));
+    let mut memory = MemBuffer::new(partial_eigen_scratch(&map, count, dense::ONE_THREAD, params));
     let info = partial_eigen(
         vectors.as_mut(),
         &mut values,
         &map,
         start.as_ref(),
         goal,
-        Par::rayon(0),
+        dense::ONE_THREAD,
         MemStack::new(&mut memory),
         params,
     );
@@ -95,6 +95,7 @@ pub fn largest_of_general(
         return Err(gave_up(map.calls.into_inner()));
     }
     values.truncate(info.n_converged_eigen);
+    dense::sort(&mut values);
     Ok(values)
 }
 

@@ -13,7 +13,10 @@
 //! Cᵀ by the adjoint recursion, at the cost of applying them. So the smallest eigenvalues of CᵀC
 //! and H are as cheap as the largest.
 
-use super::jacobian::Jacobian;
+use super::{
+    dense::{Cholesky, product, symmetric_eigen},
+    jacobian::Jacobian,
+};
 use crate::{
     backend::Reference,
     error::Error,
@@ -25,7 +28,7 @@ use crate::{
     stack::Matrix,
     state::{Block, State},
 };
-use faer::{Mat, MatRef, Side, linalg::solvers::Solve};
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
 /// C, S and what is made of them, for one sample at given activities.
@@ -210,7 +213,8 @@ impl<'a> Linearisation<'a> {
         let (last, readout) = (self.layer(self.hidden() - 1), &self.jacobians[self.hidden() - 1]);
         let mut image = vec![0.0; readout.rows()];
         readout.add_to(1.0, &v[last.clone()], &mut image);
-        let image = &self.root * (self.root.transpose() * MatRef::from_column_major_slice(&image, image.len(), 1));
+        let image = product(self.root.transpose(), MatRef::from_column_major_slice(&image, image.len(), 1));
+        let image = product(self.root.as_ref(), image.as_ref());
         let image: Vec<f64> = (0..image.nrows()).map(|i| image[(i, 0)]).collect();
         readout.add_transposed_to(factor, &image, &mut out[last]);
     }
@@ -243,10 +247,10 @@ impl<'a> Linearisation<'a> {
     /// S as a dense matrix, `[n, n]`.
     pub fn dense_loss_curvature(&self) -> Mat<f64> {
         let n = self.unknowns();
-        let g = self.root.transpose() * self.jacobians[self.hidden() - 1].dense();
+        let g = product(self.root.transpose(), self.jacobians[self.hidden() - 1].dense().as_ref());
         let mut s = Mat::zeros(n, n);
         let at = self.starts[self.hidden() - 1];
-        s.as_mut().submatrix_mut(at, at, n - at, n - at).copy_from(g.transpose() * &g);
+        s.as_mut().submatrix_mut(at, at, n - at, n - at).copy_from(product(g.transpose(), g.as_ref()));
         s
     }
 
@@ -292,17 +296,16 @@ impl<'s, 'a> HessianInverse<'s, 'a> {
             .collect();
         let rescaling =
             Mat::from_fn(rows.len(), rows.len(), |i, j| dot(&rows[i], &columns[j]) + if i == j { 1.0 } else { 0.0 });
-        let factors = rescaling.llt(Side::Lower).map_err(|_| {
+        let factors = Cholesky::new(&rescaling).ok_or_else(|| {
             Error::Network("the curvature at its readout is not finite: the forward pass overflows".into())
         })?;
-        let inverse = factors.solve(Mat::<f64>::identity(rows.len(), rows.len()));
-        Ok(HessianInverse { linearisation, columns, inverse })
+        Ok(HessianInverse { linearisation, columns, inverse: factors.inverse() })
     }
 
     /// `v ← H⁻¹ v`.
     pub fn apply(&self, v: &mut [f64]) {
         let seen = Mat::from_fn(self.columns.len(), 1, |o, _| dot(&self.columns[o], v));
-        let weights = &self.inverse * seen;
+        let weights = product(self.inverse.as_ref(), seen.as_ref());
         self.linearisation.solve_stiffness(&self.linearisation.rho, v);
         for (o, column) in self.columns.iter().enumerate() {
             v.iter_mut().zip(column).for_each(|(v, c)| *v -= weights[(o, 0)] * c);
@@ -329,10 +332,8 @@ fn root_of_loss_curvature(loss: Loss, output: &[f64], target: &[f64]) -> Result<
     columns.load(&identity);
     loss.curvature_product(&copies(output), &copies(target), &mut columns, n);
     let curvature = Mat::from_fn(n, n, |i, j| columns.at(i, j));
-    let eigen = curvature
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| Error::Network("its output on this sample is not finite".into()))?;
-    let (vectors, values) = (eigen.U(), eigen.S());
+    let (values, vectors) =
+        symmetric_eigen(&curvature).ok_or_else(|| Error::Network("its output on this sample is not finite".into()))?;
     Ok(Mat::from_fn(n, n, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt()))
 }
 

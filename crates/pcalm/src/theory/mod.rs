@@ -3,11 +3,13 @@
 mod advice;
 mod approach;
 mod curvature;
+mod dense;
 mod dispersion;
 mod equilibrium;
 mod follow;
 mod jacobian;
 mod krylov;
+mod lanczos;
 mod linearisation;
 mod mode;
 mod spectrum;

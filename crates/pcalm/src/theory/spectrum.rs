@@ -14,6 +14,7 @@
 //! S = 0 and one ρ and α it is η σ_max²(2ρ + α) < 4.
 
 use super::{
+    dense,
     krylov::{self, not_finite},
     linearisation::{Linearisation, dot},
     mode::Mode,
@@ -66,7 +67,7 @@ impl Spectrum {
         let n = linearisation.unknowns();
         let ones = vec![1.0; linearisation.hidden()];
         let singular_values = if n <= DENSE_SINGULAR_VALUES {
-            Some(linearisation.dense_constraint().singular_values().map_err(|_| not_finite())?)
+            Some(dense::singular_values(&linearisation.dense_constraint()).ok_or_else(not_finite)?)
         } else {
             None
         };
@@ -237,8 +238,8 @@ impl Iteration<'_, '_> {
     }
 
     /// All eigenvalues of M, from the dense matrix: 2n with α > 0; with α = 0 the n of the
-    /// activities alone, 1 − η times those of H. `with_loss` says whether S is part of it. `None`
-    /// beyond [`DENSE_ITERATION`] unknowns.
+    /// activities alone, 1 − η times those of H. `with_loss` says whether S is part of it. Sorted by modulus, then
+    /// real part, then imaginary part, each from largest to smallest. `None` beyond [`DENSE_ITERATION`] unknowns.
     ///
     /// # Errors
     /// If the linearisation is not finite.
@@ -248,8 +249,8 @@ impl Iteration<'_, '_> {
         }
         let matrix = self.dense(with_loss);
         let n = self.linearisation.unknowns();
-        let matrix = if self.alpha == 0.0 { matrix.submatrix(0, 0, n, n).to_owned() } else { matrix };
-        matrix.eigenvalues().map(Some).map_err(|_| not_finite())
+        let size = if self.alpha == 0.0 { n } else { 2 * n };
+        dense::eigenvalues(matrix.submatrix(0, 0, size, size)).map(Some).ok_or_else(not_finite)
     }
 
     /// M = [[I − ηH, −ηCᵀ], [αC(I − ηH), I − ηαCCᵀ]], `[2n, 2n]`; H without S if not `with_loss`.
@@ -258,16 +259,16 @@ impl Iteration<'_, '_> {
         let c = lin.dense_constraint();
         let rho = lin.spread(lin.rho());
         let weighted = Mat::from_fn(n, n, |i, j| rho[i] * c[(i, j)]);
-        let mut h = c.transpose() * &weighted;
+        let mut h = dense::product(c.transpose(), weighted.as_ref());
         if with_loss {
             h += lin.dense_loss_curvature();
         }
         let activities = Mat::<f64>::identity(n, n) - &h * faer::Scale(self.eta);
         let dual = c.transpose() * faer::Scale(-self.eta);
         let mut m = Mat::zeros(2 * n, 2 * n);
-        m.as_mut().submatrix_mut(n, 0, n, n).copy_from(&c * &activities * faer::Scale(self.alpha));
-        let corner = Mat::<f64>::identity(n, n) + &c * &dual * faer::Scale(self.alpha);
-        m.as_mut().submatrix_mut(n, n, n, n).copy_from(corner);
+        dense::multiply(m.as_mut().submatrix_mut(n, 0, n, n), c.as_ref(), activities.as_ref(), self.alpha);
+        dense::multiply(m.as_mut().submatrix_mut(n, n, n, n), c.as_ref(), dual.as_ref(), self.alpha);
+        (n..2 * n).for_each(|i| m[(i, i)] += 1.0);
         m.as_mut().submatrix_mut(0, 0, n, n).copy_from(activities);
         m.as_mut().submatrix_mut(0, n, n, n).copy_from(dual);
         m

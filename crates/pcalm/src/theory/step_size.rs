@@ -1,7 +1,10 @@
 //! Step sizes that follow from a network: η, β, and the bound that η has to keep (docs/maths.md §7). Nobody else works
 //! them out.
 
-use super::curvature::{Accuracy, Operator, largest_eigenvalue};
+use super::{
+    curvature::{Accuracy, Operator, largest_eigenvalue},
+    lanczos,
+};
 use crate::{
     backend::Backend,
     error::{Error, StabilityBound},
@@ -20,8 +23,8 @@ pub const SHARE: f64 = 0.75;
 
 /// For the automatic η, which every later bit follows from.
 const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
-/// For a warning about the stability bound, which two digits of σ_max² are enough for; from below.
-const FOR_BOUND: Accuracy = Accuracy { tolerance: 1e-2, limit: 30 };
+/// Products for a warning about the stability bound, which two digits of σ_max² are enough for.
+const FOR_BOUND: usize = 40;
 
 /// λ, whose inverse is the automatic η at dual step `alpha`: the larger of λ_max(H), and of
 /// λ_max(2H + αCᵀC) over 4 times [`SHARE`]. On the samples loaded into `minibatch`.
@@ -43,7 +46,7 @@ pub fn step_curvature<B: Backend>(
     Ok(energy.max(both / (StabilityBound::LIMIT * SHARE)))
 }
 
-/// σ_max², roughly: what a [`stability_bound`] is made from. On the samples loaded into `minibatch`.
+/// σ_max² to about two digits, from below: what a [`stability_bound`] is made from. On the samples loaded into `minibatch`.
 ///
 /// # Errors
 /// As [`largest_eigenvalue`].
@@ -51,7 +54,7 @@ pub fn constraint_curvature<B: Backend>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
 ) -> Result<f64, Error> {
-    largest_eigenvalue(minibatch, network, Operator::CONSTRAINT, FOR_BOUND)
+    lanczos::estimate(minibatch, network, Operator::CONSTRAINT, FOR_BOUND)
 }
 
 /// The bound on η at a σ_max² and dual step α, with the largest ρ: exact with one ρ and without the loss.

@@ -23,7 +23,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    match args::parse() {
+    match args::parse(std::env::args_os()) {
         Ok((cli, matches)) => code(commands::dispatch(&cli, &matches)),
         Err(refusal) if refusal.use_stderr() => {
             output::usage(&refusal);

@@ -48,7 +48,7 @@ fn a_regression_on_a_table_goes_from_training_to_predictions_and_a_picture() {
     let place = folder();
     let data = path(place.path(), "sine.csv");
     good(&["data", "export", "noisy-sine", "--out", &data]);
-    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/infer.md")).unwrap();
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/own-data.md")).unwrap();
     let command = |verb: &str| -> Value {
         let line = manual.lines().find(|line| line.starts_with(&format!("pcalm {verb} ")) && line.contains("sine.csv"));
         let words = line.unwrap().split_whitespace().skip(1).chain(["--json"]);

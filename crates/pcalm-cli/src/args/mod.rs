@@ -11,7 +11,7 @@ pub use trained::{EvaluateArgs, InferArgs, PredictArgs};
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use pcalm_lab::{experiment::Experiment, sweep::Shard};
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 /// Predictive coding (PC) and augmented Lagrangian predictive coding (PC-ALM), beside
 /// backpropagation (BP), on one network with one interface.
@@ -22,16 +22,16 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What was asked for, and which options were given; or clap's help or refusal.
-pub fn parse() -> Result<(Cli, ArgMatches), clap::Error> {
+/// What `words`, the program's name first, ask for, and which options were given; or clap's help or refusal.
+pub fn parse<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<(Cli, ArgMatches), clap::Error> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let matches = command.try_get_matches_from_mut(words)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command))?;
     Ok((cli, matches))
 }
 
 /// The command line, with defaults of their own for some verbs.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     // Long enough for its rules to tell apart on the embedded data, where one epoch is only 188
     // steps.
     let command = Cli::command().mut_subcommand("compare", |c| {
@@ -126,7 +126,7 @@ pub struct CompareArgs {
 pub struct SweepArgs {
     #[command(subcommand)]
     pub action: Option<SweepAction>,
-    /// TOML file with [base], [axes], [[variants]] and [[skip]] (see the README).
+    /// TOML file with [base], [axes], [[variants]] and [[skip]] (see docs/compare-and-sweep.md).
     #[arg(required = true, value_name = "GRID")]
     pub grid: Option<PathBuf>,
     /// Folder to keep the runs in [default: runs/<name of the grid file>]

@@ -155,7 +155,8 @@ fn costs(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
     };
     table.add("version", program(|p| &p.version))?;
     table.add("git_revision", program(|p| &p.git_revision))?;
-    table.add("target", program(|p| &p.target))
+    // `target` is an option: the columns that a run learns to predict.
+    table.add("platform", program(|p| &p.target))
 }
 
 fn text(rows: &[Row], of: impl Fn(&Row) -> Option<String>) -> Values {

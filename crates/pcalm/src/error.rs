@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Errors of the library. Each message names the offending thing and what would be right.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The network's layers do not fit together.
     #[error("invalid network: {0}")]

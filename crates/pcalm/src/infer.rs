@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 
 /// Why an inference ended.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Stop {
     /// The rule's closed form or tolerance was reached.
     Converged,
@@ -97,6 +98,7 @@ impl<R, F: FnMut(usize, &State<R>) -> ControlFlow<()>> Observer<R> for F {
 
 /// How an inference went; the state holds the result.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Inference {
     /// Cycles done.
     pub steps: usize,

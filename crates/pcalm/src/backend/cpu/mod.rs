@@ -42,6 +42,7 @@ pub struct Simd {
 
 /// What the processor is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InstructionSet {
     /// 16 lanes of `f32` (AVX-512F).
     Avx512,

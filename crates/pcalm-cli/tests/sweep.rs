@@ -48,6 +48,24 @@ fn table(folder: &Path) -> Vec<u8> {
     std::fs::read(folder.join("runs/table.csv")).unwrap()
 }
 
+#[test]
+fn a_table_with_timings_has_every_column_once_and_those_of_the_other_first() {
+    let place = folder();
+    let grid = write_grid(place.path(), GRID);
+    assert_eq!(sweep(place.path(), &grid, &["--quiet"]).code, 0);
+    let header = |table: &[u8]| -> Vec<String> {
+        let text = String::from_utf8(table.to_vec()).unwrap();
+        text.lines().next().unwrap().split(',').map(str::to_owned).collect()
+    };
+    let without = header(&table(place.path()));
+    let done = run(&["sweep", "export", &path(place.path(), "runs")]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let with = header(&std::fs::read(place.path().join("runs/table.csv")).unwrap());
+    assert_eq!(with[..without.len()], without);
+    assert!(with[without.len()..].contains(&"seconds_per_step".to_owned()), "{with:?}");
+    assert_eq!(std::collections::HashSet::<&String>::from_iter(&with).len(), with.len());
+}
+
 /// What an undisturbed sweep says.
 fn undisturbed() -> Vec<u8> {
     let place = folder();

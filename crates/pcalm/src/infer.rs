@@ -98,7 +98,7 @@ impl<R, F: FnMut(usize, &State<R>) -> ControlFlow<()>> Observer<R> for F {
 
 /// How an inference went; the state holds the result.
 #[derive(Clone, Debug, PartialEq)]
-#[must_use]
+#[must_use = "a divergence is in what it returns"]
 pub struct Inference {
     /// Cycles done.
     pub steps: usize,

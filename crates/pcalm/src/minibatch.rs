@@ -106,7 +106,6 @@ impl<'a, R: Real> Batch<'a, R> {
 
 /// Loss and hits of the forward pass, summed over samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[must_use]
 pub struct Score {
     /// Σ ℓ at the forward pass.
     pub loss: f64,
@@ -154,7 +153,6 @@ impl std::ops::AddAssign for Score {
 
 /// What one inference over a whole minibatch did.
 #[derive(Clone, Debug, PartialEq)]
-#[must_use]
 pub struct Report {
     /// Loss and accuracy of the forward pass it started from.
     pub score: Score,

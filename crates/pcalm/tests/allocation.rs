@@ -27,7 +27,7 @@ fn allocations<B: Backend>(backend: &B, rule: &str, placement: Placement, budget
     let lagrangian = Lagrangian::new(backend, &network, &block, &objective).unwrap();
     let settings = rule::RuleSettings { tolerance: Some(1e-30), ..common::settings(budget, 0.1) };
     let rule = rule::build::<B>(rule, &settings).unwrap();
-    infer(rule.as_ref(), &lagrangian, &mut state, &mut ());
+    let _ = infer(rule.as_ref(), &lagrangian, &mut state, &mut ());
     allocation_counter::measure(|| drop(infer(rule.as_ref(), &lagrangian, &mut state, &mut ()))).count_total
 }
 

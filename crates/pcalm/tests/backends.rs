@@ -233,7 +233,7 @@ fn a_block_of_any_size_gives_every_sample_the_same_bits() {
         let objective = Loss::SquaredError.into();
         let lagrangian = Lagrangian::new(&cpu, &net, &big, &objective).unwrap();
         let alm = rule::build::<Cpu>("pc-alm", &settings).unwrap();
-        infer(alm.as_ref(), &lagrangian, &mut state, &mut ());
+        let _ = infer(alm.as_ref(), &lagrangian, &mut state, &mut ());
         let unload = |m: &Matrix<f32>| {
             let mut values = Vec::new();
             m.unload(50, &mut values);

@@ -44,7 +44,7 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
     let mut minibatch = minibatch(network, data, LOSS);
     let look = minibatch.map(network, |lagrangian, state| {
         let mut seen = Vec::new();
-        infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
+        let _ = infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
             assert_eq!(step, seen.len(), "steps are shown in order, from the forward pass");
             let size = |m: &Matrix<f64>| m.data().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
             seen.push(state.activities().layers.iter().map(size).collect());

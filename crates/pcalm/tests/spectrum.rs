@@ -477,7 +477,7 @@ fn inference_converges_to_backpropagation_at_the_rate_of_the_spectral_radius() {
                 logs.push(0.5 * squares.ln());
                 ControlFlow::Continue(())
             };
-            infer(rule, &lagrangian, &mut state, &mut watch);
+            let _ = infer(rule, &lagrangian, &mut state, &mut watch);
             // The last decades before rounding: many periods of the slowest mode, and no other.
             let last = logs.iter().position(|d| d - logs[1] < 1e-11f64.ln()).expect("it converges");
             let measured = slope(&logs[..last], last / 2).exp();

@@ -92,7 +92,7 @@ fn traces(case: &Case, layer: usize, budget: usize) -> Result<Vec<TraceRow>, Lab
     let batch = case.samples().batch()?;
     let (block, mut state) = batch.block(&backend, &case.network)?;
     let lagrangian = Lagrangian::new(&backend, &case.network, &block, &case.objective)?;
-    infer(&Backprop, &lagrangian, &mut state, &mut ());
+    let _ = infer(&Backprop, &lagrangian, &mut state, &mut ());
     let forward = state.activities().layers[layer].at(0, 0);
     let goal = state.duals().layers[layer].at(0, 0);
     let mut rows = Vec::new();
@@ -104,7 +104,7 @@ fn traces(case: &Case, layer: usize, budget: usize) -> Result<Vec<TraceRow>, Lab
             rows.push(TraceRow { alpha, step, activity, dual: state.duals().layers[layer].at(0, 0) / goal });
             ControlFlow::Continue(())
         };
-        infer(rule.as_ref(), &lagrangian, &mut state, &mut look);
+        let _ = infer(rule.as_ref(), &lagrangian, &mut state, &mut look);
         let top = rows[first..].iter().map(|r| r.activity.abs()).fold(f64::MIN_POSITIVE, f64::max);
         rows[first..].iter_mut().for_each(|r| r.activity /= top);
     }

@@ -64,7 +64,7 @@ fn draw(_lab: &Lab) -> Result<Product, LabError> {
     let objective = Objective::from(Loss::SquaredError);
     let (block, mut state) = batch.block(&backend, &network)?;
     let lagrangian = Lagrangian::new(&backend, &network, &block, &objective)?;
-    infer(&Backprop, &lagrangian, &mut state, &mut ());
+    let _ = infer(&Backprop, &lagrangian, &mut state, &mut ());
     let goal = Goal {
         forward: state.activities().layers[0].at(0, 0),
         dual: state.duals().layers[0].at(0, 0),
@@ -102,7 +102,7 @@ fn row(
     goal: &Goal,
 ) -> Row {
     let stop = |_: usize, _: &State<f64>| if step == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    infer(rule, lagrangian, state, &mut { stop });
+    let _ = infer(rule, lagrangian, state, &mut { stop });
     let update = update(lagrangian, state, network);
     Row {
         rule: name,

@@ -91,7 +91,7 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     let lagrangian = Lagrangian::new(&backend, network, &block, &case.objective)?;
     let samples = batch.samples();
 
-    infer(&Backprop, &lagrangian, &mut state, &mut ());
+    let _ = infer(&Backprop, &lagrangian, &mut state, &mut ());
     let kkt = state.clone();
     let mut wanted = Gradient::zeros(network);
     lagrangian.weight_gradient(&state, &mut wanted);

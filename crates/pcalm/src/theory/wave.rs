@@ -168,7 +168,8 @@ struct Look<'s, 'a, B: Backend> {
 impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
     fn new(lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B::Real>) -> Self {
         let network = lagrangian.problem().network;
-        infer(&Backprop, lagrangian, state, &mut ());
+        // A forward pass that overflows shows in what follows.
+        let _ = infer(&Backprop, lagrangian, state, &mut ());
         let mut look = Look {
             lagrangian,
             backprop: norms(&state.duals, lagrangian.samples()),

@@ -1,5 +1,5 @@
 //! A rule that is in no list: predictive coding whose activities keep heavy-ball momentum, z += −η ∂F/∂z + β (z − z
-//! before the last step) \[Polyak 1964\]. `cargo run --release --example new_rule`
+//! before the last step) \[Polyak 1964\]. `cargo run --release -p pcalm --example new_rule`
 #![allow(missing_docs)]
 
 use pcalm::*;

@@ -177,7 +177,8 @@ fn a_finished_sweep_runs_nothing_and_a_longer_grid_only_what_is_new() {
 #[test]
 fn a_cell_that_cannot_be_run_is_recorded_and_the_rest_goes_on() {
     let place = folder();
-    let text = GRID.replace("width = [8, 16]", "width = [8]\nactivation = [\"relu\", \"rely\"]");
+    // More samples per batch than there are is known only once the data are there.
+    let text = GRID.replace("width = [8, 16]", "width = [8]\nbatch = [64, 1000000]");
     let grid = write_grid(place.path(), &text);
     let out = path(place.path(), "runs");
     let done = sweep(place.path(), &grid, &["--quiet"]);
@@ -185,13 +186,31 @@ fn a_cell_that_cannot_be_run_is_recorded_and_the_rest_goes_on() {
     assert!(done.out.starts_with("12 cells done, 12 failed, 0 left"), "{}", done.out);
     let status = run(&["sweep", "status", &out]);
     assert_eq!(status.code, 1);
-    assert!(status.out.contains("activation=rely") && status.out.contains("did you mean `relu`?"), "{}", status.out);
+    assert!(status.out.contains("batch=1000000") && status.out.contains("samples per batch"), "{}", status.out);
     let exported = String::from_utf8(table(place.path())).unwrap();
-    assert_eq!(exported.matches("did you mean `relu`?").count(), 12);
+    assert_eq!(exported.matches("samples per batch").count(), 12);
 
     assert!(run(&["sweep", "retry", &out]).out.starts_with("12 cells can be run again"));
     let status = run(&["sweep", "status", &out]);
     assert!(status.out.starts_with("24 cells: 12 done, 0 running, 0 failed, 12 left"), "{}", status.out);
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_before_anything_runs() {
+    for (option, wrong, hint) in [
+        ("activation", "rely", "did you mean `relu`?"),
+        ("rule", "pc-aml", "did you mean `pc-alm`?"),
+        ("loss", "hinge", "is none of"),
+        ("budget", "2M", "budget"),
+    ] {
+        let place = folder();
+        let text = format!("[base]\nepochs = 1\n[axes]\nseed = [0]\n{option} = [\"{wrong}\"]\n");
+        let grid = write_grid(place.path(), &text);
+        let done = sweep(place.path(), &grid, &["--quiet"]);
+        assert_eq!(done.code, 2, "{wrong}: {}", done.err);
+        assert!(done.err.contains(hint) && done.err.contains(wrong), "{}", done.err);
+        assert!(!place.path().join("runs").exists(), "{wrong}: a folder was made");
+    }
 }
 
 #[test]

@@ -130,10 +130,11 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         state.current = false;
     }
 
-    /// λ ← the BP adjoints at the forward pass that `state` holds: with c = 0 they are the credit.
+    /// λ ← the BP adjoints at the current activities; at the forward pass, with c = 0, they are the credit.
     pub fn adjoint(&self, state: &mut State<B::Real>) {
+        let forward = state.front == self.problem.network.hidden();
         self.backend.adjoint_sweep(&self.problem, state);
-        state.current = true;
+        state.current = forward;
     }
 
     /// The credit of the (z, λ) that inference ends with, unless it is there already; of the samples alone,

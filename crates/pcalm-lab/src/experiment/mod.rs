@@ -1,6 +1,7 @@
 //! One experiment: everything that decides a run, as one struct for flags and files.
 
 mod budget;
+mod choices;
 mod config;
 mod identity;
 pub mod limits;
@@ -10,6 +11,7 @@ mod samples;
 mod start;
 
 pub use budget::Budget;
+pub use choices::Choices;
 pub use config::{
     OptionName, Options, from_flags_and_file, from_toml, merge, merge_own, option_names, options_of, table, to_toml,
 };

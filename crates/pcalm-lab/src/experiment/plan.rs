@@ -1,17 +1,16 @@
 //! An experiment with every choice resolved to a value of the library.
 
-use super::{Budget, Experiment, start::shape};
-use crate::{choice::choose, dataset::Dataset, error::LabError, extremes, model::check_fit};
+use super::{Budget, Choices, Experiment, start::shape};
+use crate::{dataset::Dataset, error::LabError, extremes, model::check_fit};
 use pcalm::{
-    activation::{ACTIVATIONS, Activation},
-    backend::{Backend, Reference},
+    backend::Backend,
     loss::Loss,
-    network::{Placement, file::NetworkFile},
+    network::file::NetworkFile,
     objective::Objective,
-    optimizer::{OPTIMIZERS, Schedule, Settings},
-    parametrization::{Architecture, PARAMETRIZATIONS, Parametrization},
+    optimizer::{Schedule, Settings},
+    parametrization::{Architecture, Parametrization},
     real::Real,
-    rule::{Credit, RuleSettings, rules},
+    rule::RuleSettings,
 };
 
 /// Steps between measurements where `auto-track` needs some and none are asked for.
@@ -61,25 +60,18 @@ impl Plan {
     /// If an option's value is unknown or out of range; the message names the option.
     pub fn new(experiment: &Experiment, data: &Dataset) -> Result<Self, LabError> {
         let e = experiment;
-        let names = |list: &'static [Activation]| list.iter().map(|a| a.name());
-        let activation = choose("activation", &e.activation, names(ACTIVATIONS), Activation::from_name)?;
-        let placement =
-            choose("placement", &e.placement, Placement::ALL.iter().map(|p| p.name()), Placement::from_name)?;
-        let loss = choose("loss", &e.loss, Loss::ALL.iter().map(|l| l.name()), Loss::from_name)?;
-        let residual = switch("topology", &e.topology, ["residual", "chain"])?;
-        let parametrization =
-            choose("parametrization", &e.parametrization, PARAMETRIZATIONS.iter().map(|p| p.name), |name| {
-                PARAMETRIZATIONS.iter().find(|p| p.name == name).map(|p| (p.at)(e.path_position))
-            })?;
-        let optimizer = choose("optimizer", &e.optimizer, OPTIMIZERS.iter().map(|o| o.name), |name| {
-            OPTIMIZERS.iter().find(|o| o.name == name)
-        })?;
-        let schedule = choose("schedule", &e.schedule, Schedule::ALL.iter().map(|s| s.name()), |name| {
-            Schedule::ALL.iter().copied().find(|s| s.name() == name)
-        })?;
-        let credit = choose("credit", &e.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?;
-        let known = rules::<Reference<f32>>();
-        let rule = choose("rule", &e.rule, known.iter().map(|r| r.name), |name| known.iter().find(|r| r.name == name))?;
+        let Choices {
+            activation,
+            placement,
+            loss,
+            residual,
+            parametrization,
+            optimizer,
+            schedule,
+            credit,
+            rule,
+            drop_last,
+        } = Choices::of(e)?;
 
         let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement };
         refuse_targets_unfit_for(loss, data)?;
@@ -122,7 +114,6 @@ impl Plan {
             }
         }
         let rate = positive("learning-rate", &e.learning_rate.to_string())?;
-        let drop_last = switch("last-batch", &e.last_batch, ["drop", "keep"])?;
         if drop_last && e.batch > data.train.len() {
             let problem = format!("{} samples per batch, but the training set has {}", e.batch, data.train.len());
             return Err(LabError::option("batch", problem));
@@ -226,11 +217,6 @@ fn widths(e: &Experiment, data: &Dataset) -> Result<Vec<usize>, LabError> {
         return Err(LabError::option(option, "a hidden layer of width 0; every layer needs at least 1 unit"));
     }
     Ok([&[data.dim()], &hidden[..], &[data.outputs()]].concat())
-}
-
-/// Whether the first of two names was given.
-fn switch(option: &str, given: &str, names: [&'static str; 2]) -> Result<bool, LabError> {
-    choose(option, given, names, |name| names.iter().position(|n| *n == name)).map(|at| at == 0)
 }
 
 fn positive(option: &str, text: &str) -> Result<f64, LabError> {

@@ -4,7 +4,7 @@ use super::key::Key;
 use crate::{
     choice::hint,
     error::LabError,
-    experiment::{Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
+    experiment::{Choices, Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -49,13 +49,14 @@ pub struct Cell {
 /// ```
 ///
 /// # Errors
-/// If the text is not TOML, names an option that does not exist, has an empty axis or one without effect, sets an
+/// If the text is not TOML, names an option or a value that does not exist, has an empty axis or one without effect, sets an
 /// option twice, or has no cell.
 pub fn grid(text: &str, path: &Path, samples: &Samples, data_dir: Option<&Path>) -> Result<Vec<Cell>, LabError> {
     let grid = Grid::parse(text, path)?;
     let points = grid.points()?;
     let mut found: Vec<(Vec<usize>, Cell)> = Vec::new();
     for Point { at, mut experiment, variant, label } in points {
+        Choices::of(&experiment).map_err(|error| grid.bad(format!("{label}: {error}")))?;
         experiment.data_dir = data_dir.map(PathBuf::from).or(experiment.data_dir);
         let key = Key::from(&identity(&experiment, samples)?);
         found.push((at, Cell { key, experiment, variant, label }));

@@ -12,7 +12,20 @@ pub use primal_dual::{Credit, Inner, PrimalDual};
 pub use crate::infer::Rule;
 use crate::{backend::Backend, error::Error, real::Real};
 
-/// Everything a rule can be asked for; each takes what it needs.
+/// Everything a rule can be asked for; each takes what it needs. The penalties ρ_l are the
+/// [objective](crate::objective::Objective)'s.
+///
+/// | field | symbol | default | range | what it is |
+/// | --- | --- | --- | --- | --- |
+/// | `budget` | T | 2 | ≥ 1 | cycles; 2L crosses a network of depth L |
+/// | `eta` | η | ¼ | > 0, stable below [the bound](crate::theory::stability_bound) | activity step |
+/// | `alpha` | α | 1 | ≥ 0; 0 is `pc` | dual step of `pc-alm` |
+/// | `inner_steps` | K | 1 | ≥ 1 | activity steps per cycle of `pc-alm` |
+/// | `nesterov` | β | 0.9 | \[0, 1) | momentum of `pc-nesterov` |
+/// | `credit` | | before the last dual step | | which duals `pc-alm` and `mm` end with |
+/// | `tolerance` | | none | > 0 | ends inference before its budget |
+/// | `inner_tolerance` | | 10⁻⁶ | > 0 | how far `mm` solves |
+/// | `inner_limit` | | 10 000 | ≥ 1 | steps of such a solve at most |
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSettings {
     /// Inference budget T in cycles (a cycle: a dual step, then K activity steps or a solve).

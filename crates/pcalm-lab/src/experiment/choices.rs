@@ -1,0 +1,75 @@
+//! The names among an experiment's options as values of the library: what can be refused before there are data.
+
+use super::{Budget, Experiment};
+use crate::{choice::choose, error::LabError};
+use pcalm::{
+    activation::{ACTIVATIONS, Activation},
+    backend::Reference,
+    loss::Loss,
+    network::Placement,
+    optimizer::{MethodInfo, OPTIMIZERS, Schedule},
+    parametrization::{PARAMETRIZATIONS, Parametrization},
+    rule::{Credit, RuleInfo, rules},
+};
+
+/// What every name stands for.
+pub struct Choices {
+    pub(super) activation: Activation,
+    pub(super) placement: Placement,
+    pub(super) loss: Loss,
+    pub(super) residual: bool,
+    pub(super) parametrization: Parametrization,
+    pub(super) optimizer: &'static MethodInfo,
+    pub(super) schedule: Schedule,
+    pub(super) credit: Credit,
+    pub(super) rule: RuleInfo<Reference<f32>>,
+    pub(super) drop_last: bool,
+}
+
+impl Choices {
+    /// Looks every name up.
+    ///
+    /// # Errors
+    /// If one is unknown, or the budget is none; the message names the option and what there is.
+    pub fn of(e: &Experiment) -> Result<Self, LabError> {
+        let row = |name: &str| rules::<Reference<f32>>().into_iter().find(|r| r.name == name);
+        Budget::parse(&e.budget)?;
+        switch("dtype", &e.dtype, ["f32", "f64"])?;
+        Ok(Choices {
+            activation: choose(
+                "activation",
+                &e.activation,
+                ACTIVATIONS.iter().map(|a| a.name()),
+                Activation::from_name,
+            )?,
+            placement: choose(
+                "placement",
+                &e.placement,
+                Placement::ALL.iter().map(|p| p.name()),
+                Placement::from_name,
+            )?,
+            loss: choose("loss", &e.loss, Loss::ALL.iter().map(|l| l.name()), Loss::from_name)?,
+            residual: switch("topology", &e.topology, ["residual", "chain"])?,
+            parametrization: choose(
+                "parametrization",
+                &e.parametrization,
+                PARAMETRIZATIONS.iter().map(|p| p.name),
+                |name| PARAMETRIZATIONS.iter().find(|p| p.name == name).map(|p| (p.at)(e.path_position)),
+            )?,
+            optimizer: choose("optimizer", &e.optimizer, OPTIMIZERS.iter().map(|o| o.name), |name| {
+                OPTIMIZERS.iter().find(|o| o.name == name)
+            })?,
+            schedule: choose("schedule", &e.schedule, Schedule::ALL.iter().map(|s| s.name()), |name| {
+                Schedule::ALL.iter().copied().find(|s| s.name() == name)
+            })?,
+            credit: choose("credit", &e.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
+            rule: choose("rule", &e.rule, rules::<Reference<f32>>().iter().map(|r| r.name), row)?,
+            drop_last: switch("last-batch", &e.last_batch, ["drop", "keep"])?,
+        })
+    }
+}
+
+/// Whether the first of two names was given.
+fn switch(option: &str, given: &str, names: [&'static str; 2]) -> Result<bool, LabError> {
+    choose(option, given, names, |name| names.iter().position(|n| *n == name)).map(|at| at == 0)
+}

@@ -20,7 +20,7 @@ use pcalm::{
     real::Real,
     rule::{self, Credit, RuleSettings, rules},
     tensor_file::TensorFile,
-    theory::{constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
+    theory::{automatic_step, constraint_curvature, nesterov_momentum, stability_bound},
     train::probe,
 };
 use serde::Serialize;
@@ -189,7 +189,7 @@ pub fn infer<B: Backend>(
     let dual_step = (info.dual_step)(&settings, objective.largest_penalty());
     let eta = match wanted.eta {
         _ if !info.iterative => None,
-        "auto" => Some(1.0 / step_curvature(&mut minibatch, &network, dual_step)?),
+        "auto" => Some(automatic_step(&mut minibatch, &network, dual_step)?.eta),
         text => {
             let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
             Some(text.parse::<f64>().map_err(|_| bad())?)

@@ -14,8 +14,8 @@ use pcalm::{
     parametrization::{Architecture, Parametrization},
     rule::RuleSettings,
     theory::{
-        Accuracy, Iteration, Linearisation, Operator, SHARE, Spectrum, constraint_curvature, largest_eigenvalue,
-        step_curvature,
+        Accuracy, Iteration, Linearisation, Operator, SHARE, Spectrum, automatic_step, constraint_curvature,
+        largest_eigenvalue,
     },
 };
 
@@ -28,7 +28,7 @@ fn the_automatic_step_keeps_its_share_of_the_exact_bound_at_any_penalty_and_dual
         let objective = weighted(Loss::SquaredError, &[rho]);
         let linearisation = Linearisation::at_forward_pass(&network, &objective, &data.x, &data.y).unwrap();
         let spectrum = Spectrum::new(&linearisation).unwrap();
-        let eta = 1.0 / step_curvature(&mut minibatch(&network, &data, objective.clone()), &network, alpha).unwrap();
+        let eta = automatic_step(&mut minibatch(&network, &data, objective.clone()), &network, alpha).unwrap().eta;
         let bound = Iteration { linearisation: &linearisation, eta, alpha }.stability(&spectrum).unwrap().value();
         let (share, plain) = (bound / StabilityBound::LIMIT, eta * spectrum.lambda_max);
         assert!(share < SHARE * 1.001 && plain < 1.001, "ρ {rho} α {alpha}: {share} of the bound, ηλ = {plain}");
@@ -47,9 +47,11 @@ fn up_to_the_smallest_penalty_the_dual_step_changes_no_bit_of_the_automatic_step
     let accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
     let energy = largest_eigenvalue(&mut fresh(), &network, Operator::ENERGY, accuracy).unwrap();
     for alpha in [0.0, 0.5, 1.0] {
-        assert_eq!(step_curvature(&mut fresh(), &network, alpha).unwrap().to_bits(), energy.to_bits(), "α {alpha}");
+        let found = automatic_step(&mut fresh(), &network, alpha).unwrap();
+        assert_eq!((found.lambda_max, found.eta), (energy, 1.0 / energy), "α {alpha}");
     }
-    assert!(step_curvature(&mut fresh(), &network, 20.0).unwrap() > energy);
+    let large = automatic_step(&mut fresh(), &network, 20.0).unwrap();
+    assert!(large.lambda_max == energy && large.eta < 1.0 / energy, "{large:?}");
 }
 
 #[test]

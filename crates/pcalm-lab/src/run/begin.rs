@@ -23,7 +23,7 @@ use pcalm::{
     minibatch::Minibatch,
     network::Network,
     optimizer::Optimizer,
-    theory::{constraint_curvature, nesterov_momentum, stability_bound, step_curvature},
+    theory::{automatic_step, constraint_curvature, nesterov_momentum, stability_bound},
     train::Trainer,
 };
 
@@ -89,7 +89,7 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
         if let Some(momentum) = progress.momentum {
             plan.rule.nesterov = momentum;
         }
-        let at_start = first_eta(&plan, progress.lambda_max);
+        let at_start = first_eta(&plan, progress.automatic_eta());
         let bound = progress.sigma_squared.map(|sigma_squared| bound(&plan, at_start, sigma_squared));
         let loss = plan.objective.loss();
         let rule = plan::rule::<B>(&experiment.rule, &plan, progress.eta)?;
@@ -107,10 +107,10 @@ fn fresh<B: Backend>(
     network: &Network<B::Real>,
     job: &Job,
 ) -> Result<Progress, LabError> {
-    let mut lambda_max = None;
+    let mut automatic = None;
     if plan.auto_eta && plan.iterative {
         minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
-        lambda_max = Some(step_curvature(minibatch, network, plan.dual_step())?);
+        automatic = Some(automatic_step(minibatch, network, plan.dual_step())?);
     }
     let sigma_squared = plan.iterative.then(|| sigma_squared(meter, network, job)).transpose()?;
     let momentum =
@@ -118,8 +118,9 @@ fn fresh<B: Backend>(
     Ok(Progress {
         step: 0,
         evaluated: 0,
-        eta: first_eta(plan, lambda_max),
-        lambda_max,
+        eta: first_eta(plan, automatic.map(|a| a.eta)),
+        first_eta: automatic.map(|a| a.eta),
+        lambda_max: automatic.map(|a| a.lambda_max),
         sigma_squared,
         momentum,
         first_watched: None,
@@ -133,10 +134,10 @@ fn fresh<B: Backend>(
     })
 }
 
-/// η at the start; the one in use differs where it follows λ_max.
-pub fn first_eta(plan: &Plan, lambda_max: Option<f64>) -> f64 {
-    match lambda_max {
-        Some(lambda_max) if plan.auto_eta => 1.0 / lambda_max,
+/// η at the start, where `automatic` is what was measured; the one in use differs where it follows λ_max.
+pub fn first_eta(plan: &Plan, automatic: Option<f64>) -> f64 {
+    match automatic {
+        Some(eta) if plan.auto_eta => eta,
         _ if plan.iterative => plan.rule.eta,
         // Closed forms have no step size; any valid number keeps the settings valid.
         _ => 1.0,

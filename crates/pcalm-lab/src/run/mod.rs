@@ -274,7 +274,7 @@ impl<B: Backend + Copy> Run<'_, B> {
         let clock = Instant::now();
         let p = &mut self.progress;
         // By as much as λ_max of the watched samples has changed since the start.
-        let (start, now, first) = (begin::first_eta(&self.plan, p.lambda_max), p.eta, p.first_watched);
+        let (start, now, first) = (begin::first_eta(&self.plan, p.automatic_eta()), p.eta, p.first_watched);
         let follow = |lambda_max: f64| start * first.unwrap_or(lambda_max) / lambda_max;
         let eta = |lambda_max: f64| if self.plan.track_eta { follow(lambda_max) } else { now };
         let row = self.watch.measure(&mut p.watch, self.trainer.network(), step, eta)?;

@@ -24,6 +24,9 @@ pub struct Progress {
     pub eta: f64,
     /// λ_max at the start, if measured.
     pub lambda_max: Option<f64>,
+    /// The automatic η at the start, if measured; absent in checkpoints from when it was 1/λ_max.
+    #[serde(default)]
+    pub first_eta: Option<f64>,
     /// σ_max² at the start, if measured.
     pub sigma_squared: Option<f64>,
     /// Momentum β of activity steps, if measured.
@@ -45,6 +48,13 @@ pub struct Progress {
     /// What watches the stability; its vectors are kept as tensors.
     #[serde(skip)]
     pub watch: WatchState,
+}
+
+impl Progress {
+    /// The automatic η at the start, if measured.
+    pub fn automatic_eta(&self) -> Option<f64> {
+        self.first_eta.or(self.lambda_max.map(f64::recip))
+    }
 }
 
 /// The checkpoint's notes.

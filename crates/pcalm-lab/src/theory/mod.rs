@@ -22,7 +22,7 @@ use pcalm::{
     network::Network,
     objective::Objective,
     rule::{BoxedRule, RuleSettings},
-    theory::{Wave, step_curvature},
+    theory::{Wave, automatic_step},
 };
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ impl Case {
         }
         let mut minibatch = Minibatch::new(Reference::<f64>::new(), self.objective.clone());
         minibatch.load(&self.network, &self.samples.batch()?)?;
-        Ok(1.0 / step_curvature(&mut minibatch, &self.network, self.rule.alpha)?)
+        Ok(automatic_step(&mut minibatch, &self.network, self.rule.alpha)?.eta)
     }
 
     /// A rule on it, with this dual step and budget.

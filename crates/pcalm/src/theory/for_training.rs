@@ -5,4 +5,4 @@ mod lanczos;
 mod step_size;
 
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
-pub use step_size::{SHARE, constraint_curvature, nesterov_momentum, stability_bound, step_curvature};
+pub use step_size::{AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, stability_bound};

@@ -26,24 +26,34 @@ const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
 /// Products for a warning about the stability bound, which two digits of σ_max² are enough for.
 const FOR_BOUND: usize = 40;
 
-/// λ, whose inverse is the automatic η at dual step `alpha`: the larger of λ_max(H), and of
-/// λ_max(2H + αCᵀC) over 4 times [`SHARE`]. On the samples loaded into `minibatch`.
+/// A step size made from a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AutomaticStep {
+    /// λ_max(H).
+    pub lambda_max: f64,
+    /// η.
+    pub eta: f64,
+}
+
+/// The automatic η at dual step `alpha`: the smaller of 1/λ_max(H), and of [`SHARE`] times the largest stable one,
+/// 4/λ_max(2H + αCᵀC). On the samples loaded into `minibatch`.
 ///
-/// With α up to the smallest ρ the second cannot be the larger, and is not measured.
+/// With α up to the smallest ρ the second cannot be the smaller, and is not measured.
 ///
 /// # Errors
 /// As [`largest_eigenvalue`].
-pub fn step_curvature<B: Backend>(
+pub fn automatic_step<B: Backend>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     alpha: f64,
-) -> Result<f64, Error> {
-    let energy = largest_eigenvalue(minibatch, network, Operator::ENERGY, FOR_ETA)?;
+) -> Result<AutomaticStep, Error> {
+    let lambda_max = largest_eigenvalue(minibatch, network, Operator::ENERGY, FOR_ETA)?;
+    let eta = 1.0 / lambda_max;
     if alpha <= minibatch.objective().least_penalty() {
-        return Ok(energy);
+        return Ok(AutomaticStep { lambda_max, eta });
     }
     let both = largest_eigenvalue(minibatch, network, Operator::stability(alpha), FOR_ETA)?;
-    Ok(energy.max(both / (StabilityBound::LIMIT * SHARE)))
+    Ok(AutomaticStep { lambda_max, eta: eta.min(SHARE * StabilityBound::LIMIT / both) })
 }
 
 /// σ_max² to about two digits, from below: what a [`stability_bound`] is made from. On the samples loaded into `minibatch`.

@@ -38,7 +38,7 @@ DEFECTS = [
     ("the front of the wave one layer too high", "backend/cpu/cycle.rs", "let lowest = front.saturating_sub(1);", "let lowest = *front.min(&mut (network.hidden() - 1));", "backends"),
     ("the skip left out of the fused pull", "backend/cpu/cycle.rs", "let pulled = if self.skip { sum.mul_add(scale, V::load(self.q_above.add(at))) } else { sum.mul(scale) };", "let pulled = sum.mul(scale);", "backends"),
     ("a bound that forgets the dual step", "error.rs", "let value = eta * sigma_squared * (2.0 * rho + alpha);", "let value = eta * sigma_squared * (2.0 * rho);", "nesterov"),
-    ("an automatic step that forgets the dual step", "theory/step_size.rs", "Ok(energy.max(both / (StabilityBound::LIMIT * SHARE)))", "Ok(energy.min(both.max(energy)))", "step_size"),
+    ("an automatic step that forgets the dual step", "theory/step_size.rs", "eta: eta.min(SHARE * StabilityBound::LIMIT / both)", "eta: eta.min(SHARE * StabilityBound::LIMIT * both)", "step_size"),
     ("Adam without its bias correction", "optimizer/mod.rs", "let step = *m * unbias1 / ((*v * unbias2).sqrt() + epsilon);", "let step = *m / ((*v).sqrt() + epsilon);", "optimizers"),
 ]
 

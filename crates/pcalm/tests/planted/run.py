@@ -34,7 +34,7 @@ DEFECTS = [
     ("momentum that forgets nothing", "rule/primal_dual.rs", "*previous = now;", "", "nesterov"),
     ("the mean over one sample too many", "minibatch.rs", "B::Real::of(1.0 / self.samples as f64)", "B::Real::of(1.0 / (self.samples + 1) as f64)", "algebra"),
     ("duals that survive from the last inference", "lagrangian.rs", "state.duals.clear();", "", "conformance"),
-    ("padding in the weight gradient", "lagrangian.rs", "row[samples..].fill(B::Real::zero())", "row[samples..].len()", "rules_from_outside"),
+    ("padding in the weight gradient", "lagrangian.rs", "row[samples..].fill(B::Real::zero())", "row[cols..].fill(B::Real::zero())", "rules_from_outside"),
     ("the front of the wave one layer too high", "backend/cpu/cycle.rs", "let lowest = front.saturating_sub(1);", "let lowest = *front.min(&mut (network.hidden() - 1));", "backends"),
     ("the skip left out of the fused pull", "backend/cpu/cycle.rs", "let pulled = if self.skip { sum.mul_add(scale, V::load(self.q_above.add(at))) } else { sum.mul(scale) };", "let pulled = sum.mul(scale);", "backends"),
     ("a bound that forgets the dual step", "error.rs", "let value = eta * sigma_squared * (2.0 * rho + alpha);", "let value = eta * sigma_squared * (2.0 * rho);", "nesterov"),

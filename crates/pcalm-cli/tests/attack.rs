@@ -31,6 +31,15 @@ fn start(arguments: &[String], place: &Path) -> Child {
     command.spawn().unwrap()
 }
 
+/// What this process was started to ignore its children ignore too, as they should: a shell's `&` does that to SIGINT.
+/// Then it is SIGTERM.
+fn heard(signal: Signal) -> Signal {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let ignored = mask.unwrap_or(0) >> (signal as u64 - 1) & 1 == 1;
+    if ignored { Signal::SIGTERM } else { signal }
+}
+
 /// Lets the command run to its end.
 fn finish(arguments: &[String], place: &Path) -> bool {
     start(arguments, place).wait().unwrap().success()
@@ -50,7 +59,7 @@ fn attack(begin: &[&str], proceed: &[&str], place: &Path, longest: u64) {
         }
         std::thread::sleep(Duration::from_millis(rng.random_range(0..longest)));
         for child in &mut children {
-            let chosen = SIGNALS[rng.random_range(0..SIGNALS.len())];
+            let chosen = heard(SIGNALS[rng.random_range(0..SIGNALS.len())]);
             if child.try_wait().unwrap().is_none() {
                 ended_early += 1;
                 signal(child, chosen);
@@ -206,7 +215,7 @@ fn the_wish_to_stop_is_answered_within_a_second_or_so_wherever_it_comes() {
         let mut child = start(&arguments.map_owned(), place.path());
         std::thread::sleep(Duration::from_millis(1200));
         assert!(child.try_wait().unwrap().is_none(), "{arguments:?} was over too soon");
-        signal(&child, Signal::SIGINT);
+        signal(&child, heard(Signal::SIGINT));
         let clock = Instant::now();
         child.wait().unwrap();
         // A second, and what a busy machine adds.

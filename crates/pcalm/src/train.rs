@@ -135,10 +135,7 @@ pub fn probe<B: Backend>(
 ) -> Result<Probe, Error> {
     let mut backprop = Gradient::zeros(network);
     minibatch.load(network, batch)?;
-    let forward = minibatch.infer(network, &Backprop)?;
-    if let Stop::Diverged(divergence) = forward.stop {
-        return Err(Error::Diverged(divergence));
-    }
+    minibatch.infer(network, &Backprop)?;
     minibatch.weight_gradient(network, &mut backprop)?;
     minibatch.reset_work();
     let mut report = minibatch.infer(network, rule)?;

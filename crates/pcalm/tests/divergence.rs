@@ -135,9 +135,9 @@ fn whatever_the_bound_a_forward_pass_that_overflows_is_not_blamed_on_the_step_si
 /// Trainer's step, probe and evaluation on `data` must diverge, at `layer` of the forward pass, and
 /// leave weights and optimizer alone.
 fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, layer: usize) {
-    for rule in rule_names() {
+    for name in rule_names() {
         let optimizer = Optimizer::new(Settings::default(), network).unwrap();
-        let rule = rule::build(rule, &settings(3, 0.1)).unwrap();
+        let rule = rule::build(name, &settings(3, 0.1)).unwrap();
         let minibatch = Minibatch::new(Reference::new(), loss);
         let mut trainer = Trainer::new(network.clone(), rule, optimizer.clone(), minibatch).unwrap();
         let errors = [
@@ -145,10 +145,10 @@ fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, laye
             trainer.probe(&data.batch()).map(|_| ()),
             trainer.evaluate(&data.batch()).map(|_| ()),
         ];
-        for error in errors {
+        for (error, of) in errors.into_iter().zip([name, name, "evaluation"]) {
             match error {
                 Err(Error::Diverged(found)) => {
-                    assert_eq!((found.step, found.layer), (0, layer));
+                    assert_eq!((found.rule.as_str(), found.step, found.layer), (of, 0, layer));
                     assert!(found.to_string().contains("forward pass itself"), "{found}");
                 }
                 other => panic!("expected a divergence, got {other:?}"),

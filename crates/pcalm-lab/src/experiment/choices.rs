@@ -24,6 +24,7 @@ pub struct Choices {
     pub(super) credit: Credit,
     pub(super) rule: RuleInfo<Reference<f32>>,
     pub(super) drop_last: bool,
+    pub(super) budget: Budget,
 }
 
 impl Choices {
@@ -33,7 +34,6 @@ impl Choices {
     /// If one is unknown, or the budget is none; the message names the option and what there is.
     pub fn of(e: &Experiment) -> Result<Self, LabError> {
         let row = |name: &str| rules::<Reference<f32>>().into_iter().find(|r| r.name == name);
-        Budget::parse(&e.budget)?;
         switch("dtype", &e.dtype, ["f32", "f64"])?;
         Ok(Choices {
             activation: choose(
@@ -65,6 +65,7 @@ impl Choices {
             credit: choose("credit", &e.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
             rule: choose("rule", &e.rule, rules::<Reference<f32>>().iter().map(|r| r.name), row)?,
             drop_last: switch("last-batch", &e.last_batch, ["drop", "keep"])?,
+            budget: Budget::parse(&e.budget)?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! An experiment with every choice resolved to a value of the library.
 
-use super::{Budget, Choices, Experiment, start::shape};
+use super::{Choices, Experiment, start::shape};
 use crate::{dataset::Dataset, error::LabError, extremes, model::check_fit};
 use pcalm::{
     backend::Backend,
@@ -71,6 +71,7 @@ impl Plan {
             credit,
             rule,
             drop_last,
+            budget,
         } = Choices::of(e)?;
 
         let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement };
@@ -91,7 +92,7 @@ impl Plan {
         }
         let nesterov = if rule.accelerated && !auto_nesterov { momentum(&e.nesterov)? } else { 0.0 };
         let settings = RuleSettings {
-            budget: Budget::parse(&e.budget)?.cycles(architecture.depth())?,
+            budget: budget.cycles(architecture.depth())?,
             eta,
             alpha: e.alpha,
             inner_steps: e.inner_steps,

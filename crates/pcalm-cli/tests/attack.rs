@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{files, folder, pcalm, signal};
+use common::{files, folder, pcalm, signal, wait_until};
 use nix::sys::signal::Signal;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -193,10 +193,7 @@ fn signals_that_a_process_was_started_to_ignore_stay_ignored() {
     let program = env!("CARGO_BIN_EXE_pcalm");
     let line = format!("trap '' HUP; exec {program} train --out=out --epochs=3 {}", SMALL.join(" "));
     let mut child = std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path()).spawn().unwrap();
-    while !place.path().join("out/checkpoint.safetensors").exists() {
-        assert!(child.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(&mut child, "a checkpoint", || place.path().join("out/checkpoint.safetensors").exists());
     signal(&child, Signal::SIGHUP);
     assert!(child.wait().unwrap().success());
 }

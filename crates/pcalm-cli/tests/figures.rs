@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{folder, path, pcalm, run};
+use common::{folder, path, pcalm, run, wait_until};
 use pcalm_lab::figure::FIGURES;
 use std::{
     path::{Path, PathBuf},
@@ -262,9 +262,7 @@ fn a_figure_that_was_stopped_goes_on_where_it_stood() {
     let out = place.path().to_str().unwrap();
     let arguments = ["figure", "richness", "--scale", "smoke", "--out", out, "--quiet"];
     let mut child = pcalm().args(arguments).spawn().unwrap();
-    while files_in(&place.path().join("cells")) < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    wait_until(&mut child, "two cells", || files_in(&place.path().join("cells")) >= 2);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!place.path().join("figures/richness/figure.json").exists(), "it was over before it was stopped");

@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{SMALL, folder, path, pcalm, run};
+use common::{SMALL, folder, path, pcalm, run, wait_until};
 use serde_json::Value;
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio};
 
 fn summary(out: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap()
@@ -72,10 +72,7 @@ fn a_cell_whose_process_died_twice_without_getting_further_is_set_aside() {
             let claimed = entries(&claims).iter().any(|c| c.extension().is_some_and(|n| *n == *format!("{process}")));
             claimed && entries(&work).iter().any(|cell| cell.join("checkpoint.safetensors").exists())
         };
-        while !at_work() {
-            assert!(child.try_wait().unwrap().is_none());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until(&mut child, "a checkpoint", at_work);
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{REPRODUCIBLE, SMALL, Said, assert_same_files, files, folder, path, pcalm, run, said};
-use std::{path::Path, time::Duration};
+use common::{REPRODUCIBLE, SMALL, Said, assert_same_files, files, folder, path, pcalm, run, said, wait_until};
+use std::path::Path;
 
 fn train(out: &Path, more: &[&str]) -> Said {
     run(&[&["train", "--out", out.to_str().unwrap()][..], SMALL, more].concat())
@@ -85,10 +85,7 @@ fn a_run_killed_before_its_first_checkpoint_leaves_nothing_of_the_run_it_replace
     let arguments = ["train", "--force", "--width=256", "--depth=64", "--quiet", "--out", out.to_str().unwrap()];
     let mut child = pcalm().args(arguments).spawn().unwrap();
     let config = || std::fs::read_to_string(out.join("config.toml")).unwrap_or_default();
-    while !config().contains("width = 256") {
-        assert!(child.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(&mut child, "a configuration", || config().contains("width = 256"));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!out.join("checkpoint.safetensors").exists() && !out.join("summary.json").exists());
@@ -148,10 +145,7 @@ fn two_processes_do_not_write_to_one_folder() {
     let out = place.path().join("x");
     let arguments = ["train", "--epochs=200", "--quiet", "--checkpoint-every=5", "--out", out.to_str().unwrap()];
     let mut first = pcalm().args([&arguments[..], &SMALL[..5]].concat()).spawn().unwrap();
-    while !out.join("checkpoint.safetensors").exists() {
-        assert!(first.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(&mut first, "a checkpoint", || out.join("checkpoint.safetensors").exists());
     for said in [resume(&out, &[]), train(&out, &["--force"]), train(&out, &[])] {
         assert_refused(&said, &["another process is writing here"]);
     }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Said, folder, path, pcalm, run, said};
+use common::{Said, folder, path, pcalm, run, said, wait_until};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{
@@ -88,8 +88,8 @@ fn a_sweep_killed_twenty_times_has_the_table_of_one_that_was_not() {
     for kill in 0..20 {
         let mut child = pcalm().args(["sweep", &grid, "--out", &out, "--quiet"]).stdout(Stdio::null()).spawn().unwrap();
         // Some while they start, most while they train.
-        while kill % 4 > 0 && entries("work") == 0 {
-            std::thread::sleep(Duration::from_millis(1));
+        if kill % 4 > 0 {
+            wait_until(&mut child, "work on a cell", || entries("work") > 0);
         }
         std::thread::sleep(Duration::from_millis(rng.random_range(0..90)));
         child.kill().unwrap();

@@ -111,17 +111,20 @@ impl Worker {
     pub fn claim(&self, thing: &str, reached: &str) -> Result<Option<Claim>, LabError> {
         let last = last_claim(&self.place, thing)?;
         let mut deaths = 0;
-        if let Some(number) = last {
-            let path = claim_path(&self.place, thing, number);
+        let mut number = last.map_or(0, |n| n + 1);
+        if let Some(last) = last {
+            let path = claim_path(&self.place, thing, last);
             match owner(&path)? {
                 Some(owner) if worker_is_alive(&self.place.workers.join(&owner.worker))? => return Ok(None),
                 Some(owner) if owner.reached == reached => deaths = owner.deaths + 1,
                 Some(_) => {}
+                // Nobody's: earlier versions, killed in a release, left such. A folder is renamed onto an empty one.
+                None if path.is_dir() => number = last,
                 // Released at this moment; the next look will tell.
                 None => return Ok(None),
             }
         }
-        let claim = Claim { thing: thing.to_owned(), number: last.map_or(0, |n| n + 1), deaths };
+        let claim = Claim { thing: thing.to_owned(), number, deaths };
         Ok(self.make(&claim, reached)?.then_some(claim))
     }
 
@@ -138,14 +141,18 @@ impl Worker {
     /// # Errors
     /// If the claim cannot be removed.
     pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
+        let folder = &self.place.claims;
+        // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
+        // and nobody waits for one that has none.
+        let gone = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(|e| LabError::io(folder, e))?;
         for number in (0..=claim.number).rev() {
             let path = claim_path(&self.place, &claim.thing, number);
-            match std::fs::remove_dir_all(&path) {
+            match std::fs::rename(&path, gone.path().join(number.to_string())) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
                 _ => {}
             }
         }
-        Ok(())
+        gone.close().map_err(|e| LabError::io(folder, e))
     }
 
     /// Makes the claim's folder; `false` if another worker was first.
@@ -198,7 +205,7 @@ pub fn host() -> String {
 /// If the claims cannot be read.
 pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
     let Some(number) = last_claim(place, thing)? else { return Ok(false) };
-    owner(&claim_path(place, thing, number))?.map_or(Ok(true), |o| worker_is_alive(&place.workers.join(o.worker)))
+    owner(&claim_path(place, thing, number))?.map_or(Ok(false), |o| worker_is_alive(&place.workers.join(o.worker)))
 }
 
 fn claim_path(place: &Place, thing: &str, number: u64) -> PathBuf {
@@ -301,6 +308,33 @@ mod tests {
         }
     }
 
+    /// A process may be killed anywhere in a release: an empty claim would be waited for by everybody for ever.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_claim_is_never_seen_without_its_owner() {
+        use std::os::{fd::AsRawFd, unix::fs::MetadataExt};
+        let (_folder, place) = place();
+        let path = claim_path(&place, THING, 0);
+        let named = || std::fs::metadata(&path).ok().map(|m| m.ino());
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let worker = Worker::start(&place).unwrap();
+                for _ in 0..2000 {
+                    worker.release(&worker.claim(THING, "").unwrap().unwrap()).unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::SeqCst);
+            });
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                // While the folder is open no other gets its number.
+                let (Some(before), Ok(open)) = (named(), File::open(&path)) else { continue };
+                let inside = std::fs::read_dir(format!("/proc/self/fd/{}", open.as_raw_fd())).unwrap().count();
+                let same = open.metadata().unwrap().ino() == before && named() == Some(before);
+                assert!(inside == 1 || !same, "a claim of nobody");
+            }
+        });
+    }
+
     #[test]
     fn the_claim_of_a_process_that_is_gone_is_overtaken_once() {
         let (_folder, place) = place();
@@ -312,6 +346,16 @@ mod tests {
         let taken = first.claim(THING, "").unwrap().unwrap();
         assert!(second.claim(THING, "").unwrap().is_none());
         assert!(first.holds(&taken).unwrap() && !lost.holds(&claim).unwrap());
+    }
+
+    #[test]
+    fn a_claim_that_names_nobody_is_in_nobodys_way() {
+        let (_folder, place) = place();
+        std::fs::create_dir(claim_path(&place, THING, 3)).unwrap();
+        assert!(!is_taken(&place, THING).unwrap());
+        let (first, second) = (Worker::start(&place).unwrap(), Worker::start(&place).unwrap());
+        let claim = first.claim(THING, "").unwrap().unwrap();
+        assert!(second.claim(THING, "").unwrap().is_none() && first.holds(&claim).unwrap());
     }
 
     #[test]

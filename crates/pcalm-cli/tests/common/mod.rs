@@ -4,7 +4,9 @@
 use pcalm::tensor_file::TensorFile;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    sync::mpsc::RecvTimeoutError,
+    time::Duration,
 };
 
 /// The program, ready to take arguments; without terminal, configuration or backtraces.
@@ -21,9 +23,23 @@ pub struct Said {
     pub err: String,
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end; one that has not come to it in ten minutes is killed, which shows in the code.
 pub fn run(arguments: &[&str]) -> Said {
-    said(pcalm().args(arguments).output().unwrap())
+    let mut command = pcalm();
+    let child =
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    #[cfg(unix)]
+    let _ended = {
+        let process = nix::unistd::Pid::from_raw(child.id() as i32);
+        let (ended, waits) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if waits.recv_timeout(Duration::from_secs(600)) == Err(RecvTimeoutError::Timeout) {
+                let _ = nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL);
+            }
+        });
+        ended
+    };
+    said(child.wait_with_output().unwrap())
 }
 
 pub fn said(output: Output) -> Said {
@@ -39,6 +55,16 @@ pub fn said(output: Output) -> Said {
 pub fn signal(child: &std::process::Child, signal: nix::sys::signal::Signal) {
     let process = nix::unistd::Pid::from_raw(child.id() as i32);
     nix::sys::signal::kill(process, signal).unwrap();
+}
+
+/// Looks every two milliseconds until something has come about; fails if the child ends first, or in two minutes.
+pub fn wait_until(child: &mut std::process::Child, what: &str, come: impl Fn() -> bool) {
+    let started = std::time::Instant::now();
+    while !come() {
+        assert!(child.try_wait().unwrap().is_none(), "the program ended before {what}");
+        assert!(started.elapsed().as_secs() < 120, "the program lives and does not come to {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Every file below a folder with its content.

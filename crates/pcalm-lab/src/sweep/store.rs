@@ -203,6 +203,8 @@ impl Store {
     pub(super) fn publish(&self, key: &Key) -> Result<bool, LabError> {
         let (from, to) = (self.work(key), self.cell(key));
         clear_partials(&from)?;
+        // Left where a process was killed while it set the cell aside, or took it up again.
+        let _ = std::fs::remove_file(from.join(FAILURE));
         // A rename onto a folder that holds files fails: the first one stays.
         match std::fs::rename(&from, &to) {
             Ok(()) => {

@@ -141,18 +141,7 @@ impl Worker {
     /// # Errors
     /// If the claim cannot be removed.
     pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
-        let folder = &self.place.claims;
-        // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
-        // and nobody waits for one that has none.
-        let gone = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(|e| LabError::io(folder, e))?;
-        for number in (0..=claim.number).rev() {
-            let path = claim_path(&self.place, &claim.thing, number);
-            match std::fs::rename(&path, gone.path().join(number.to_string())) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
-                _ => {}
-            }
-        }
-        gone.close().map_err(|e| LabError::io(folder, e))
+        remove(&self.place, &claim.thing, claim.number)
     }
 
     /// Makes the claim's folder; `false` if another worker was first.
@@ -206,6 +195,33 @@ pub fn host() -> String {
 pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
     let Some(number) = last_claim(place, thing)? else { return Ok(false) };
     owner(&claim_path(place, thing, number))?.map_or(Ok(false), |o| worker_is_alive(&place.workers.join(o.worker)))
+}
+
+/// Forgets how many workers died on a thing, unless a live one has it.
+///
+/// # Errors
+/// If the claims cannot be read or removed.
+pub fn forgive(place: &Place, thing: &str) -> Result<(), LabError> {
+    match last_claim(place, thing)? {
+        Some(last) if !is_taken(place, thing)? => remove(place, thing, last),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the claims on a thing up to this one.
+fn remove(place: &Place, thing: &str, last: u64) -> Result<(), LabError> {
+    let folder = &place.claims;
+    // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
+    // and nobody waits for one that has none.
+    let gone = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(|e| LabError::io(folder, e))?;
+    for number in (0..=last).rev() {
+        let path = claim_path(place, thing, number);
+        match std::fs::rename(&path, gone.path().join(number.to_string())) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
+            _ => {}
+        }
+    }
+    gone.close().map_err(|e| LabError::io(folder, e))
 }
 
 fn claim_path(place: &Place, thing: &str, number: u64) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::{
     error::LabError,
     experiment::{Experiment, Identity, from_toml},
     folder::{Folder, clear_partials, names},
-    lease::{Place, is_taken},
+    lease::{Place, forgive, is_taken},
     outcome::{Cost, Summary},
     provenance::Provenance,
     record::{EpochRow, MetricRow, json, read_csv},
@@ -231,9 +231,13 @@ impl Store {
     /// failed.
     ///
     /// # Errors
-    /// If its folder cannot be moved.
+    /// If its folder cannot be moved, or its claims cannot be removed.
     pub fn retry(&self, key: &Key) -> Result<bool, LabError> {
         let (failed, work) = (self.failed(key), self.work(key));
+        if failed.is_dir() {
+            // Still there if the process that set the cell aside was killed before it could say that it is done.
+            forgive(&self.workers(), key.as_str())?;
+        }
         match std::fs::rename(&failed, &work) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),

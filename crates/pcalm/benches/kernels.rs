@@ -9,7 +9,7 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::{Backend, Cpu, Problem},
     gradient::Gradient,
-    lagrangian::DualStep,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Network, Placement},
     objective::Objective,
@@ -41,14 +41,14 @@ impl Fixture {
         block.target.load(&y);
         Cpu::new().drive(&network, &mut block, &mut state);
         let mut fixture = Fixture { network, block, state, objective: Loss::SquaredError.into() };
-        fixture.run(|cpu, problem, state| cpu.forward(problem, state));
-        fixture.run(|cpu, problem, state| cpu.credit_sweep(problem, state, DualStep::Along(1.0)));
+        fixture.run(|lagrangian, state| lagrangian.forward(state));
+        fixture.run(|lagrangian, state| lagrangian.credit(state, DualStep::Along(1.0)));
         fixture
     }
 
-    fn run(&mut self, kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>)) {
+    fn run(&mut self, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<f32>)) {
         let Fixture { network, block, state, objective } = self;
-        kernel(&Cpu::new(), &Problem { network, block, objective }, state);
+        kernel(&Lagrangian::new(&Cpu::new(), network, block, objective).expect("one network's parts"), state);
     }
 
     /// FLOPs of one product on every edge but the first.
@@ -57,41 +57,36 @@ impl Fixture {
     }
 }
 
-fn bench(
-    bencher: Bencher,
-    size: (usize, usize),
-    products: usize,
-    kernel: impl Fn(&Cpu, &Problem<f32>, &mut State<f32>),
-) {
+fn bench(bencher: Bencher, size: (usize, usize), products: usize, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<f32>)) {
     let mut fixture = Fixture::new(size, Activation::Relu);
     bencher.counter(ItemsCount::new(products * fixture.flops())).bench_local(|| fixture.run(&kernel));
 }
 
 #[divan::bench(args = SIZES)]
 fn forward_pass(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state| cpu.forward(problem, state));
+    bench(bencher, size, 1, |lagrangian, state| lagrangian.forward(state));
 }
 
 #[divan::bench(args = SIZES)]
 fn credit(bencher: Bencher, size: (usize, usize)) {
     // α = 0: the duals stay finite however often it runs.
-    bench(bencher, size, 1, |cpu, problem, state| cpu.credit_sweep(problem, state, DualStep::Still));
+    bench(bencher, size, 1, |lagrangian, state| lagrangian.credit(state, DualStep::Still));
 }
 
 #[divan::bench(args = SIZES)]
 fn descend(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state| cpu.activity_sweep(problem, state, 0.0));
+    bench(bencher, size, 1, |lagrangian, state| lagrangian.descend(state, 0.0));
 }
 
 #[divan::bench(args = SIZES)]
 fn adjoint(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 1, |cpu, problem, state| cpu.adjoint_sweep(problem, state));
+    bench(bencher, size, 1, |lagrangian, state| lagrangian.adjoint(state));
 }
 
 /// Both sweeps fused, every layer at work.
 #[divan::bench(args = SIZES)]
 fn cycle(bencher: Bencher, size: (usize, usize)) {
-    bench(bencher, size, 2, |cpu, problem, state| cpu.cycle(problem, state, DualStep::Along(1.0), 0.25));
+    bench(bencher, size, 2, |lagrangian, state| lagrangian.cycle(state, DualStep::Along(1.0), 0.25));
 }
 
 /// The fused cycle at (64, 32) with each activation.
@@ -100,7 +95,7 @@ fn cycle_of(bencher: Bencher, activation: &Activation) {
     let mut fixture = Fixture::new((64, 32), *activation);
     bencher
         .counter(ItemsCount::new(2 * fixture.flops()))
-        .bench_local(|| fixture.run(|cpu, problem, state| cpu.cycle(problem, state, DualStep::Along(1.0), 0.25)));
+        .bench_local(|| fixture.run(|lagrangian, state| lagrangian.cycle(state, DualStep::Along(1.0), 0.25)));
 }
 
 #[divan::bench(args = SIZES)]

@@ -1,8 +1,16 @@
 //! The augmented Lagrangian of one block of samples (docs/maths.md §3–5).
 //!
 //! 𝓛_ρ = ℓ + Σ λ_lᵀ c_l + ½ Σ ρ_l ‖c_l‖² \[ALM eq. 5, 9\], with c_l = z_l − f_l(z_{l-1}). A rule
-//! chooses (z, λ); everything else is read from here. There is no loop over inference steps in
-//! this module.
+//! chooses (z, λ); everything else is read from here, in the equations below, once for every backend:
+//!
+//! | | |
+//! | --- | --- |
+//! | residual | c = z − f |
+//! | credit | q = λ + ρc, and q_L = −∂ℓ/∂o at the output |
+//! | activity gradient | ∂𝓛/∂z = q − Jᵀq |
+//! | constraint operator | C v = v − J v, with the readout J_L v |
+//!
+//! There is no loop over inference steps in this module.
 
 pub use crate::dual_step::DualStep;
 use crate::{
@@ -15,10 +23,11 @@ use crate::{
     stack::Stack,
     state::{Block, State},
 };
-use num_traits::Zero;
+use num_traits::{One, Zero};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One block's Lagrangian on a backend: shapes checked once, then sweeps over the layers.
+/// One block's Lagrangian on a backend: shapes checked once, then equations over all layers. All layers of one read
+/// the state as it was before (Jacobi).
 #[derive(Debug)]
 pub struct Lagrangian<'a, B: Backend> {
     backend: &'a B,
@@ -107,6 +116,7 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     /// z ← forward pass, λ ← 0.
     pub fn forward(&self, state: &mut State<B::Real>) {
         self.backend.forward(&self.problem, state);
+        self.backend.supervise(&self.problem, state);
         state.duals.clear();
         state.front = self.problem.network.hidden();
         state.current = false;
@@ -114,27 +124,39 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
 
     /// λ_l += step · c_l, then q = λ + ρc, at the current activities.
     pub fn credit(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>) {
-        self.backend.credit_sweep(&self.problem, state, dual_step);
+        let mut q = std::mem::take(&mut state.credit);
+        self.backend.predict(&self.problem, state, &mut q);
+        state.credit = q;
+        self.backend.weigh(&self.problem, state, dual_step);
+        self.backend.supervise(&self.problem, state);
         state.current = true;
     }
 
     /// z ← z − η ∂𝓛/∂z at the credit that was last taken.
     pub fn descend(&self, state: &mut State<B::Real>, eta: B::Real) {
-        self.backend.activity_sweep(&self.problem, state, eta);
-        state.current = false;
+        let mut gradient = std::mem::take(&mut state.gradient);
+        self.activity_gradient(state, &mut gradient);
+        self.backend.combine(-eta, &gradient, B::Real::one(), &mut state.activities);
+        state.gradient = gradient;
+        (state.front, state.current) = (0, false);
     }
 
     /// [`credit`](Self::credit), then [`descend`](Self::descend), as fast as the backend can.
     pub fn cycle(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>, eta: B::Real) {
-        self.backend.cycle(&self.problem, state, dual_step, eta);
-        state.current = false;
+        if self.backend.fused(&self.problem, state, dual_step, eta) {
+            state.current = false;
+        } else {
+            self.credit(state, dual_step);
+            self.descend(state, eta);
+        }
     }
 
     /// λ ← the BP adjoints at the current activities; at the forward pass, with c = 0, they are the credit.
     pub fn adjoint(&self, state: &mut State<B::Real>) {
-        let forward = state.front == self.problem.network.hidden();
-        self.backend.adjoint_sweep(&self.problem, state);
-        state.current = forward;
+        self.backend.adjoint(&self.problem, state);
+        state.duals.copy_from(&state.credit);
+        state.current = state.front == self.problem.network.hidden();
+        state.front = 0;
     }
 
     /// The credit of the (z, λ) that inference ends with, unless it is there already; of the samples alone,
@@ -152,17 +174,22 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
 
     /// `gradient` ← ∂𝓛/∂z at the credit in `state`, per sample.
     pub fn activity_gradient(&self, state: &mut State<B::Real>, gradient: &mut Stack<B::Real>) {
-        self.backend.activity_gradient(&self.problem, state, gradient);
+        self.backend.pull(&self.problem, state, gradient);
+        self.backend.combine(B::Real::one(), &state.credit, -B::Real::one(), gradient);
     }
 
     /// `residuals` ← c at the current activities.
     pub fn residuals(&self, state: &mut State<B::Real>, residuals: &mut Stack<B::Real>) {
-        self.backend.residuals(&self.problem, state, residuals);
+        self.backend.predict(&self.problem, state, residuals);
+        self.backend.combine(B::Real::one(), &state.activities, -B::Real::one(), residuals);
+        self.backend.supervise(&self.problem, state);
     }
 
-    /// The constraint operator and readout applied to a direction, at the slopes in `state`.
+    /// `product` ← (v_l − J_l v_{l-1})_l for the hidden edges, then J_L v_{L-1}: the constraint operator C and the
+    /// readout applied to a direction v, at the slopes in `state`.
     pub fn push_forward(&self, state: &mut State<B::Real>, direction: &Stack<B::Real>, product: &mut Stack<B::Real>) {
-        self.backend.push_forward(&self.problem, state, direction, product);
+        self.backend.push(&self.problem, state, direction, product);
+        self.backend.combine(B::Real::one(), direction, -B::Real::one(), product);
     }
 
     /// `gradient` ← the weight gradient at the credit in `state`, a mean over the block's samples.

@@ -6,7 +6,7 @@ use crate::{
     stack::{Matrix, Stack},
 };
 
-/// Activities z, duals λ and credit q of one block of samples, with the buffers the sweeps
+/// Activities z, duals λ and credit q of one block of samples, with the buffers the primitives
 /// write into. Lives as long as its owner, so that the inference loop allocates nothing.
 ///
 /// Hidden layers are 0-based: `activities().layers[l]` is the paper's z_{l+1}.
@@ -25,25 +25,19 @@ pub struct State<R> {
     /// credit and gradient are exactly zero.
     pub(crate) front: usize,
     pub(crate) work: Work,
-    pub(crate) scratch: Scratch<R>,
+    /// ∂𝓛/∂z on its way into z; a fused pass never has all of it.
+    pub(crate) gradient: Stack<R>,
+    /// Rates, or a gated credit, on their way into a product.
+    pub(crate) signal: Matrix<R>,
+    /// What a fused pass keeps of the layer at hand and of the one above.
+    pub(crate) rolling: [Rolling<R>; 2],
     /// Whether credit, slopes, rates and output are those of the present z and λ.
     pub(crate) current: bool,
     /// What the rule keeps from step to step.
     pub(crate) memory: Vec<Stack<R>>,
 }
 
-/// Buffers of the widest layer's size.
-#[derive(Clone, Debug)]
-pub(crate) struct Scratch<R> {
-    /// A pulled-back credit.
-    pub pulled: Matrix<R>,
-    /// Rates, or a gated credit, on their way into a product.
-    pub signal: Matrix<R>,
-    /// Of the layer at hand and of the one above.
-    pub rolling: [Rolling<R>; 2],
-}
-
-/// What a fused pass keeps of one layer.
+/// What a fused pass keeps of one layer, in buffers of the widest layer's size.
 #[derive(Clone, Debug)]
 pub(crate) struct Rolling<R> {
     pub credit: Matrix<R>,
@@ -71,7 +65,9 @@ impl<R: Real> State<R> {
             work: Work::default(),
             current: false,
             memory: Vec::new(),
-            scratch: Scratch { pulled: buffer(), signal: buffer(), rolling: [rolling(), rolling()] },
+            gradient: Stack::zeros(hidden, samples),
+            signal: buffer(),
+            rolling: [rolling(), rolling()],
         }
     }
 
@@ -98,7 +94,7 @@ impl<R: Real> State<R> {
     }
 
     /// q = λ + ρc per hidden layer, then the output edge's credit −e, as the last credit or
-    /// adjoint sweep left them; a fused [`cycle`](crate::backend::Backend::cycle) does not.
+    /// adjoint pass left them; a [fused](crate::backend::Backend::fused) cycle does not.
     pub fn credit(&self) -> &Stack<R> {
         &self.credit
     }
@@ -140,9 +136,9 @@ impl<R: Real> State<R> {
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates];
-        let rolling = self.scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
-        let others = [&self.output, &self.scratch.pulled, &self.scratch.signal];
+        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.gradient];
+        let rolling = self.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+        let others = [&self.output, &self.signal];
         stacks
             .into_iter()
             .chain(&self.memory)
@@ -170,9 +166,9 @@ pub(crate) fn rows(widths: &[usize], placement: Placement, memory: usize) -> Opt
         Placement::Pre => (hidden, 0),
         Placement::Post => (0, first),
     };
-    let [z, duals, slopes, credit, output] = [hidden, hidden, hidden, hidden + o, o];
-    let scratch = 8 * widest;
-    let state = z + duals + slopes + credit + output + rates + scratch + memory as u128 * hidden;
+    let [z, duals, slopes, credit, gradient, output] = [hidden, hidden, hidden, hidden + o, hidden, o];
+    let [signal, rolling] = [widest, 6 * widest];
+    let state = z + duals + slopes + credit + gradient + output + rates + signal + rolling + memory as u128 * hidden;
     let [input, target, drive] = [wide(d), o, first];
     Some(state + input + target + drive + drive_slopes)
 }

@@ -1,8 +1,8 @@
 //! The boundary between the mathematics and the machine.
 //!
-//! A backend carries out whole sweeps over the layers of one block of samples. Rules and the
-//! inference loop see only this trait, so a faster engine joins without touching them; every
-//! backend is held to [`Reference`] by contract tests.
+//! A backend has the primitives that the Lagrangian's equations are written in, and may run a whole cycle of
+//! them in one pass. Equations, rules and the inference loop see only this trait, so a faster engine joins
+//! without touching them; every backend is held to [`Reference`] by contract tests.
 
 pub mod cpu;
 mod reference;
@@ -32,8 +32,9 @@ pub struct Problem<'a, R> {
     pub objective: &'a Objective<R>,
 }
 
-/// Sweeps over all layers of one block (docs/maths.md §4–5). All layers of a sweep read the state as
-/// it was before the sweep (Jacobi), so a backend may compute them in any order or together.
+/// What the equations of [`Lagrangian`](crate::lagrangian::Lagrangian) are made of (docs/maths.md §4–5): each
+/// primitive takes all layers of one block at once, so that a backend may compute them in any order or together;
+/// [`forward`](Self::forward) and [`adjoint`](Self::adjoint) alone go layer by layer.
 pub trait Backend: Send + Sync {
     /// The number type.
     type Real: Real;
@@ -45,62 +46,42 @@ pub trait Backend: Send + Sync {
     /// Computes the constant part of inference, `block.drive` = f_1(x), from `block.input`.
     fn drive(&self, network: &Network<Self::Real>, block: &mut Block<Self::Real>, state: &mut State<Self::Real>);
 
-    /// z ← the forward pass (c = 0), with output, slopes and output credit −e at it.
+    /// z ← the forward pass, z_l = f_l(z_{l-1}), with output and slopes at it. One product per edge.
     fn forward(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>);
 
-    /// `residuals` ← c = z − f(z), and output, slopes and output credit at z.
-    fn residuals(
+    /// q_l ← J_{l+1}ᵀ q_{l+1} from the output credit down, at the slopes in `state`. One product per edge.
+    fn adjoint(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>);
+
+    /// `predictions` ← f_l(z_{l-1}) of every hidden layer, and output and slopes at z. `predictions` may have one
+    /// more layer, which is left alone. One product per edge.
+    fn predict(
         &self,
         problem: &Problem<Self::Real>,
         state: &mut State<Self::Real>,
-        residuals: &mut Stack<Self::Real>,
+        predictions: &mut Stack<Self::Real>,
     );
 
-    /// c = z − f(z); λ_l += step · c_l; q = λ + ρc. One product per edge.
-    fn credit_sweep(
-        &self,
-        problem: &Problem<Self::Real>,
-        state: &mut State<Self::Real>,
-        dual_step: DualStep<Self::Real>,
-    );
+    /// q_L ← −∂ℓ/∂o at the output in `state`.
+    fn supervise(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>);
 
-    /// z −= η (q − Jᵀq) at the credit and slopes of the last credit sweep. One product per edge.
-    fn activity_sweep(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, eta: Self::Real);
+    /// With f where the hidden layers' credit will be, and c = z − f: λ_l += step · c_l; q_l ← λ_l + ρ_l c_l.
+    fn weigh(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, dual_step: DualStep<Self::Real>);
 
-    /// A credit sweep, then an activity sweep: one cycle of inference. May skip products that
-    /// are known to be zero, and may leave credit and slopes unwritten; (z, λ) and the output are
-    /// those of the two sweeps, bit for bit.
-    fn cycle(
-        &self,
-        problem: &Problem<Self::Real>,
-        state: &mut State<Self::Real>,
-        dual_step: DualStep<Self::Real>,
-        eta: Self::Real,
-    ) {
-        self.credit_sweep(problem, state, dual_step);
-        self.activity_sweep(problem, state, eta);
-    }
-
-    /// `gradient` ← ∂𝓛/∂z = q − Jᵀq at the credit and slopes in `state`.
-    fn activity_gradient(
-        &self,
-        problem: &Problem<Self::Real>,
-        state: &mut State<Self::Real>,
-        gradient: &mut Stack<Self::Real>,
-    );
-
-    /// λ_l = q_l = J_{l+1}ᵀ q_{l+1} from the output credit down: backpropagation.
-    fn adjoint_sweep(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>);
-
-    /// `product` ← (v_l − J_l v_{l-1})_l for the hidden edges, then J_L v_{L-1}: the constraint
-    /// operator C and the readout applied to a direction v, at the slopes in `state`.
-    fn push_forward(
+    /// `image` ← J_l v_{l-1} for every edge at the slopes in `state`, the readout's last; the first, whose input is
+    /// held, gets 0. One product per edge.
+    fn push(
         &self,
         problem: &Problem<Self::Real>,
         state: &mut State<Self::Real>,
         direction: &Stack<Self::Real>,
-        product: &mut Stack<Self::Real>,
+        image: &mut Stack<Self::Real>,
     );
+
+    /// `pulled` ← J_{l+1}ᵀ q_{l+1} for every hidden layer at the credit and slopes in `state`. One product per edge.
+    fn pull(&self, problem: &Problem<Self::Real>, state: &mut State<Self::Real>, pulled: &mut Stack<Self::Real>);
+
+    /// `y` ← a x + b y, over the layers that both have.
+    fn combine(&self, a: Self::Real, x: &Stack<Self::Real>, b: Self::Real, y: &mut Stack<Self::Real>);
 
     /// Adds this block's part of edge `edge`'s weight gradient, −`weight` · a q φ(z)ᵀ, to
     /// `gradient`, row-major like the weights.
@@ -112,4 +93,17 @@ pub trait Backend: Send + Sync {
         weight: Self::Real,
         gradient: &mut [Self::Real],
     );
+
+    /// A whole [cycle](crate::lagrangian::Lagrangian::cycle) in one pass, if the backend has one for this block:
+    /// `false`, with nothing done, if not. May skip products that are known to be zero, and may leave credit and
+    /// slopes unwritten; (z, λ) and the output are those of the primitives, bit for bit.
+    fn fused(
+        &self,
+        _problem: &Problem<Self::Real>,
+        _state: &mut State<Self::Real>,
+        _dual_step: DualStep<Self::Real>,
+        _eta: Self::Real,
+    ) -> bool {
+        false
+    }
 }

@@ -68,9 +68,9 @@ impl<R: Real> Kernel for Plain<R> {
         }
     }
 
-    fn descend(&self, eta: R, q: &[R], pulled: &[R], z: &mut [R]) {
-        for ((z, &q), &pulled) in z.iter_mut().zip(q).zip(pulled) {
-            *z -= eta * (q - pulled);
+    fn combine(&self, a: R, x: &[R], b: R, y: &mut [R]) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = a * x + b * *y;
         }
     }
 

@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parents[4]
 # Name, file below crates/pcalm/src, the line's text, what it becomes, the test binary that must notice.
 DEFECTS = [
     ("a sign in the credit", "backend/reference.rs", "let c = z - *f;", "let c = *f - z;", "algebra"),
-    ("a sign in the descent", "backend/reference.rs", "*z -= eta * (q - pulled);", "*z -= eta * (q + pulled);", "identities"),
+    ("a sign in the descent", "lagrangian.rs", "self.backend.combine(-eta, &gradient, ", "self.backend.combine(eta, &gradient, ", "identities"),
     ("a missing ½ in the residual energy", "lagrangian.rs", "sum.residual += 0.5 * ", "sum.residual += ", "energies"),
     ("a missing ½ in the squared error", "loss.rs", "0.5 * pairs().map(|(f, y)| (f - y) * (f - y))", "pairs().map(|(f, y)| (f - y) * (f - y))", "algebra"),
-    ("the layer above's slopes in Jᵀ", "backend/sweeps/edge.rs", "kernel.transposed(edge, q, Some(&slopes.layers[l - 1]), skip, pulled)", "kernel.transposed(edge, q, Some(&slopes.layers[(l).min(slopes.layers.len() - 1)]), skip, pulled)", "algebra"),
+    ("the layer above's slopes in Jᵀ", "backend/sweeps/edge.rs", "kernel.transposed(edge, q, Some(&slopes.layers[l - 1]), skip, out)", "kernel.transposed(edge, q, Some(&slopes.layers[(l).min(slopes.layers.len() - 1)]), skip, out)", "algebra"),
     ("a transpose swapped in the reference's product", "backend/reference.rs", "edge.weight()[k * n + row]", "edge.weight()[row * n.min(edge.rows()) + k]", "algebra"),
     ("the last samples of a batch dropped", "minibatch.rs", "(0..batch.samples()).step_by(size)", "(0..batch.samples() / size.min(batch.samples()) * size.min(batch.samples())).step_by(size)", "independence"),
     ("a stale slope in post placement", "backend/sweeps/edge.rs", "kernel.activate_in_place(phi, out.data_mut(), slopes.data_mut());", "let kept = slopes.clone(); kernel.activate_in_place(phi, out.data_mut(), slopes.data_mut()); *slopes = kept;", "algebra"),

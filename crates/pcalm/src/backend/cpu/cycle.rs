@@ -27,7 +27,7 @@ use crate::{
 };
 use std::{marker::PhantomData, ptr::null};
 
-/// The arguments of [`Backend::cycle`](crate::backend::Backend::cycle).
+/// The arguments of [`Backend::fused`](crate::backend::Backend::fused).
 pub struct Cycle<'a> {
     pub kernel: Simd,
     pub problem: &'a Problem<'a, f32>,
@@ -75,11 +75,11 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     let (network, block) = (problem.network, problem.block);
     let hidden = network.hidden();
     check(problem, state, COLS);
-    let State { activities, duals, credit, output, scratch, front, work, .. } = state;
+    let State { activities, duals, credit, output, signal, rolling, front, work, .. } = state;
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
-    let signal = start(&mut scratch.signal);
-    let [mut here, mut above] = scratch.rolling.each_mut().map(Rolling::new);
+    let signal = start(signal);
+    let [mut here, mut above] = rolling.each_mut().map(Rolling::new);
 
     // SAFETY: `check` compared every shape with the network's, so that every pointer below is to
     // a whole layer of `cols` columns; the scratch buffers are at least as large as any layer.
@@ -149,7 +149,7 @@ fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
 fn check(problem: &Problem<f32>, state: &State<f32>, cols: usize) {
     let network = problem.network;
     let fits = |m: &Matrix<f32>, edge: &Edge<f32>| m.rows() == edge.rows() && m.cols() == cols;
-    let (hidden, widest) = (network.hidden(), state.scratch.signal.rows());
+    let (hidden, widest) = (network.hidden(), state.signal.rows());
     assert!([state.activities.layers.len(), state.duals.layers.len()] == [hidden; 2]);
     assert!(state.credit.layers.len() == hidden + 1 && state.front <= hidden);
     let layers = state.activities.layers.iter().zip(&state.duals.layers);
@@ -159,9 +159,8 @@ fn check(problem: &Problem<f32>, state: &State<f32>, cols: usize) {
     let (first, readout) = (&network.edges()[0], &network.edges()[hidden]);
     assert!(fits(&problem.block.drive, first));
     assert!([&state.output, &state.credit.layers[hidden], &problem.block.target].iter().all(|m| fits(m, readout)));
-    let scratch = &state.scratch;
-    let rolling = scratch.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
-    assert!(rolling.chain([&scratch.signal]).all(|b| b.rows() == widest && b.cols() == cols));
+    let rolling = state.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+    assert!(rolling.chain([&state.signal]).all(|b| b.rows() == widest && b.cols() == cols));
 }
 
 /// What the pass needs to know of one layer, and keeps for two layers at a time.

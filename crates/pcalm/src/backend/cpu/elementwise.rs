@@ -73,28 +73,27 @@ impl Job for Credit<'_> {
     }
 }
 
-/// `z -= eta · (q − pulled)`.
-pub struct Descend<'a> {
-    pub eta: f32,
-    pub q: &'a [f32],
-    pub pulled: &'a [f32],
-    pub z: &'a mut [f32],
+/// `y ← a x + b y`; the product with a in one rounding with the sum, where the machine has it.
+pub struct Combine<'a> {
+    pub a: f32,
+    pub x: &'a [f32],
+    pub b: f32,
+    pub y: &'a mut [f32],
 }
 
-impl Job for Descend<'_> {
+impl Job for Combine<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector, const TALL: usize, const WIDE: usize>(self) {
-        let count = self.z.len();
-        assert!(count.is_multiple_of(LANES) && self.q.len() == count && self.pulled.len() >= count);
-        // SAFETY: all slices hold `count` numbers, a multiple of every register's lanes.
+        let count = self.y.len();
+        assert!(count.is_multiple_of(LANES) && self.x.len() == count);
+        // SAFETY: both slices hold `count` numbers, a multiple of every register's lanes.
         unsafe {
-            let minus_eta = V::splat(-self.eta);
+            let (a, b) = (V::splat(self.a), V::splat(self.b));
             for at in (0..count).step_by(V::LANES) {
-                let (q, pulled) = (V::load(self.q.as_ptr().add(at)), V::load(self.pulled.as_ptr().add(at)));
-                let z = self.z.as_mut_ptr().add(at);
-                descended(minus_eta, q, pulled, V::load(z)).store(z);
+                let y = self.y.as_mut_ptr().add(at);
+                a.mul_add(V::load(self.x.as_ptr().add(at)), b.mul(V::load(y))).store(y);
             }
         }
     }

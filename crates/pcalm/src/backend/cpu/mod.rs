@@ -1,8 +1,8 @@
 //! The fast backend for training: `f32`, explicit SIMD, one fused pass per inference step.
 //!
 //! The instruction set is chosen when the backend is made: AVX-512 or AVX2 with FMA on x86-64,
-//! NEON on AArch64, else plain Rust. The sweeps are those of every backend; what is written anew
-//! is the arithmetic below them and `cycle`, which runs a whole inference step layer by layer
+//! NEON on AArch64, else plain Rust. The primitives' sweeps are the reference's; what is written anew
+//! is the arithmetic below them and `fused`, which runs a whole inference step layer by layer
 //! while everything it touches is in cache.
 
 mod cycle;
@@ -21,12 +21,12 @@ mod neon;
 mod x86;
 
 use super::{
-    Backend, Problem,
+    Problem,
     sweeps::{Kernel, Sweeps},
 };
 use crate::{activation::Activation, dual_step::DualStep, network::Edge, stack::Matrix, state::State};
 use cycle::Cycle;
-use elementwise::{Credit, Descend};
+use elementwise::{Combine, Credit};
 use phi::{Activate, with_phi};
 use product::{EdgeProduct, Outer};
 use vector::Job;
@@ -160,8 +160,8 @@ impl Kernel for Simd {
         self.run(Credit { alpha, rho, z, f, duals });
     }
 
-    fn descend(&self, eta: f32, q: &[f32], pulled: &[f32], z: &mut [f32]) {
-        self.run(Descend { eta, q, pulled, z });
+    fn combine(&self, a: f32, x: &[f32], b: f32, y: &mut [f32]) {
+        self.run(Combine { a, x, b, y });
     }
 
     fn outer(&self, factor: f32, q: &Matrix<f32>, x: &Matrix<f32>, gradient: &mut [f32]) {
@@ -176,13 +176,12 @@ impl Kernel for Simd {
         with_phi(phi, Activate { kernel: *self, x: Some(x), values, slopes });
     }
 
-    fn cycle(sweeps: &Cpu, problem: &Problem<f32>, state: &mut State<f32>, dual_step: DualStep<f32>, eta: f32) {
-        if state.output.cols() > cycle::FULL {
-            // Larger blocks than `block_samples` come only from callers who cut their own.
-            sweeps.credit_sweep(problem, state, dual_step);
-            return sweeps.activity_sweep(problem, state, eta);
+    fn fused(&self, problem: &Problem<f32>, state: &mut State<f32>, dual_step: DualStep<f32>, eta: f32) -> bool {
+        // Larger blocks than `block_samples` come only from callers who cut their own.
+        let fits = state.output.cols() <= cycle::FULL;
+        if fits {
+            with_phi(problem.network.activation(), Cycle { kernel: *self, problem, state, dual_step, eta });
         }
-        let (phi, kernel) = (problem.network.activation(), sweeps.kernel);
-        with_phi(phi, Cycle { kernel, problem, state, dual_step, eta });
+        fits
     }
 }

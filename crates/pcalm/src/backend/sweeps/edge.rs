@@ -8,7 +8,6 @@ use crate::{
     network::Placement,
     real::Real,
     stack::{Matrix, Stack},
-    state::Scratch,
 };
 
 /// `out` ← f_l(z), with the activation's slopes and rates at z.
@@ -41,27 +40,27 @@ pub fn predict<K: Kernel<Real = R>, R: Real>(
     }
 }
 
-/// `scratch.pulled` ← J_lᵀ q.
+/// `out` ← J_lᵀ q. Uses `signal` as a buffer.
 pub fn pull_back<K: Kernel<Real = R>, R: Real>(
     kernel: &K,
     problem: &Problem<R>,
     l: usize,
     q: &Matrix<R>,
     slopes: &Stack<R>,
-    scratch: &mut Scratch<R>,
+    signal: &mut Matrix<R>,
+    out: &mut Matrix<R>,
 ) {
-    let Scratch { signal, pulled, .. } = scratch;
     let edge = &problem.network.edges()[l];
     let skip = edge.skip().then_some(q);
     match problem.network.placement() {
-        Placement::Pre => kernel.transposed(edge, q, Some(&slopes.layers[l - 1]), skip, pulled),
+        Placement::Pre => kernel.transposed(edge, q, Some(&slopes.layers[l - 1]), skip, out),
         Placement::Post if l < problem.network.hidden() => {
             for ((s, &q), &slope) in signal.data_mut().iter_mut().zip(q.data()).zip(slopes.layers[l].data()) {
                 *s = slope * q;
             }
-            kernel.transposed(edge, signal, None, skip, pulled);
+            kernel.transposed(edge, signal, None, skip, out);
         }
-        Placement::Post => kernel.transposed(edge, q, None, skip, pulled),
+        Placement::Post => kernel.transposed(edge, q, None, skip, out),
     }
 }
 

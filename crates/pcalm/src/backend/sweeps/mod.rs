@@ -1,4 +1,4 @@
-//! The sweeps over the layers, one equation at a time, over a kernel's products.
+//! The primitives on this machine: sweeps over the layers, one edge at a time, over a kernel's products.
 
 pub(super) mod edge;
 
@@ -51,8 +51,8 @@ pub trait Kernel: Clone + Debug + Send + Sync {
         duals: &mut [Self::Real],
     );
 
-    /// `z -= eta · (q − pulled)`; `pulled` may be longer.
-    fn descend(&self, eta: Self::Real, q: &[Self::Real], pulled: &[Self::Real], z: &mut [Self::Real]);
+    /// `y ← a x + b y`.
+    fn combine(&self, a: Self::Real, x: &[Self::Real], b: Self::Real, y: &mut [Self::Real]);
 
     /// `gradient += factor · q xᵀ`, summed over samples in a fixed order.
     fn outer(&self, factor: Self::Real, q: &Matrix<Self::Real>, x: &Matrix<Self::Real>, gradient: &mut [Self::Real]);
@@ -66,16 +66,15 @@ pub trait Kernel: Clone + Debug + Send + Sync {
         self.activate_in_place(phi, values, slopes);
     }
 
-    /// [`Backend::cycle`].
-    fn cycle(
-        sweeps: &Sweeps<Self>,
-        problem: &Problem<Self::Real>,
-        state: &mut State<Self::Real>,
-        dual_step: DualStep<Self::Real>,
-        eta: Self::Real,
-    ) {
-        sweeps.credit_sweep(problem, state, dual_step);
-        sweeps.activity_sweep(problem, state, eta);
+    /// [`Backend::fused`].
+    fn fused(
+        &self,
+        _problem: &Problem<Self::Real>,
+        _state: &mut State<Self::Real>,
+        _dual_step: DualStep<Self::Real>,
+        _eta: Self::Real,
+    ) -> bool {
+        false
     }
 }
 
@@ -108,97 +107,78 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     }
 
     fn forward(&self, problem: &Problem<R>, state: &mut State<R>) {
-        let State { activities, credit, slopes, rates, output, work, .. } = state;
+        let State { activities, slopes, rates, output, work, .. } = state;
         drive_slopes(problem, slopes);
         activities.layers[0].copy_from(&problem.block.drive);
-        for l in 1..problem.network.hidden() {
+        let last = problem.network.hidden();
+        for l in 1..last {
             let (before, after) = activities.layers.split_at_mut(l);
             edge::predict(&self.kernel, problem, l, &before[l - 1], &mut after[0], slopes, rates);
         }
-        self.readout(problem, activities, slopes, rates, output, credit);
+        edge::predict(&self.kernel, problem, last, &activities.layers[last - 1], output, slopes, rates);
         count_edges(problem, work);
     }
 
-    fn residuals(&self, problem: &Problem<R>, state: &mut State<R>, residuals: &mut Stack<R>) {
-        let State { activities, credit, slopes, rates, output, work, .. } = state;
-        self.predictions(problem, activities, slopes, rates, &mut residuals.layers);
-        for (c, z) in residuals.layers.iter_mut().zip(&activities.layers) {
-            for (c, &z) in c.data_mut().iter_mut().zip(z.data()) {
-                *c = z - *c;
-            }
-        }
-        self.readout(problem, activities, slopes, rates, output, credit);
-        count_edges(problem, work);
-    }
-
-    fn credit_sweep(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>) {
-        let State { activities, duals, credit, slopes, rates, output, work, .. } = state;
-        let hidden = &mut credit.layers[..problem.network.hidden()];
-        self.predictions(problem, activities, slopes, rates, hidden);
-        for (l, c) in hidden.iter_mut().enumerate() {
-            let (z, lambda) = (activities.layers[l].data(), duals.layers[l].data_mut());
-            let rho = problem.objective.penalty(l);
-            self.kernel.credit(dual_step.at(rho), rho, z, c.data_mut(), lambda);
-        }
-        self.readout(problem, activities, slopes, rates, output, credit);
-        count_edges(problem, work);
-    }
-
-    fn activity_sweep(&self, problem: &Problem<R>, state: &mut State<R>, eta: R) {
-        state.front = 0;
-        let State { activities, credit, slopes, scratch, work, .. } = state;
-        for (l, z) in activities.layers.iter_mut().enumerate() {
-            edge::pull_back(&self.kernel, problem, l + 1, &credit.layers[l + 1], slopes, scratch);
-            self.kernel.descend(eta, credit.layers[l].data(), scratch.pulled.data(), z.data_mut());
-        }
-        count_edges(problem, work);
-    }
-
-    fn cycle(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>, eta: R) {
-        K::cycle(self, problem, state, dual_step, eta);
-    }
-
-    fn activity_gradient(&self, problem: &Problem<R>, state: &mut State<R>, gradient: &mut Stack<R>) {
-        let State { credit, slopes, scratch, work, .. } = state;
-        for (l, g) in gradient.layers.iter_mut().enumerate() {
-            edge::pull_back(&self.kernel, problem, l + 1, &credit.layers[l + 1], slopes, scratch);
-            let q = credit.layers[l].data();
-            for ((g, &q), &pulled) in g.data_mut().iter_mut().zip(q).zip(scratch.pulled.data()) {
-                *g = q - pulled;
-            }
-        }
-        count_edges(problem, work);
-    }
-
-    fn adjoint_sweep(&self, problem: &Problem<R>, state: &mut State<R>) {
-        state.front = 0;
-        let State { duals, credit, slopes, scratch, work, .. } = state;
+    fn adjoint(&self, problem: &Problem<R>, state: &mut State<R>) {
+        let State { credit, slopes, signal, work, .. } = state;
         for l in (0..problem.network.hidden()).rev() {
-            edge::pull_back(&self.kernel, problem, l + 1, &credit.layers[l + 1], slopes, scratch);
-            let size = credit.layers[l].data().len();
-            credit.layers[l].data_mut().copy_from_slice(&scratch.pulled.data()[..size]);
-            duals.layers[l].copy_from(&credit.layers[l]);
+            let (q, above) = credit.layers.split_at_mut(l + 1);
+            edge::pull_back(&self.kernel, problem, l + 1, &above[0], slopes, signal, &mut q[l]);
         }
         count_edges(problem, work);
     }
 
-    fn push_forward(&self, problem: &Problem<R>, state: &mut State<R>, direction: &Stack<R>, product: &mut Stack<R>) {
-        let State { slopes, scratch, work, .. } = state;
-        for (l, out) in product.layers.iter_mut().enumerate() {
-            match l.checked_sub(1) {
-                None => out.clear(),
-                Some(below) => {
-                    let v = &direction.layers[below];
-                    edge::push_forward(&self.kernel, problem, l, v, slopes, &mut scratch.signal, out);
-                }
-            }
-            if let Some(v) = direction.layers.get(l) {
-                for (out, &v) in out.data_mut().iter_mut().zip(v.data()) {
-                    *out = v - *out;
-                }
-            }
+    fn predict(&self, problem: &Problem<R>, state: &mut State<R>, predictions: &mut Stack<R>) {
+        let State { activities, slopes, rates, output, work, .. } = state;
+        drive_slopes(problem, slopes);
+        predictions.layers[0].copy_from(&problem.block.drive);
+        for (l, z) in (1..).zip(&activities.layers) {
+            let f = if l < problem.network.hidden() { &mut predictions.layers[l] } else { &mut *output };
+            edge::predict(&self.kernel, problem, l, z, f, slopes, rates);
         }
         count_edges(problem, work);
+    }
+
+    fn supervise(&self, problem: &Problem<R>, state: &mut State<R>) {
+        let (block, last) = (problem.block, problem.network.hidden());
+        let error = &mut state.credit.layers[last];
+        problem.objective.loss().output_credit(&state.output, &block.target, block.samples, error);
+    }
+
+    fn weigh(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>) {
+        let State { activities, duals, credit, .. } = state;
+        for (l, z) in activities.layers.iter().enumerate() {
+            let (f, lambda) = (credit.layers[l].data_mut(), duals.layers[l].data_mut());
+            let rho = problem.objective.penalty(l);
+            self.kernel.credit(dual_step.at(rho), rho, z.data(), f, lambda);
+        }
+    }
+
+    fn push(&self, problem: &Problem<R>, state: &mut State<R>, direction: &Stack<R>, image: &mut Stack<R>) {
+        let State { slopes, signal, work, .. } = state;
+        image.layers[0].clear();
+        for (l, v) in (1..).zip(&direction.layers) {
+            edge::push_forward(&self.kernel, problem, l, v, slopes, signal, &mut image.layers[l]);
+        }
+        count_edges(problem, work);
+    }
+
+    fn pull(&self, problem: &Problem<R>, state: &mut State<R>, pulled: &mut Stack<R>) {
+        let State { credit, slopes, signal, work, .. } = state;
+        for (l, out) in pulled.layers.iter_mut().enumerate() {
+            edge::pull_back(&self.kernel, problem, l + 1, &credit.layers[l + 1], slopes, signal, out);
+        }
+        count_edges(problem, work);
+    }
+
+    fn combine(&self, a: R, x: &Stack<R>, b: R, y: &mut Stack<R>) {
+        for (x, y) in x.layers.iter().zip(&mut y.layers) {
+            self.kernel.combine(a, x.data(), b, y.data_mut());
+        }
+    }
+
+    fn fused(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>, eta: R) -> bool {
+        self.kernel.fused(problem, state, dual_step, eta)
     }
 
     fn weight_gradient(&self, problem: &Problem<R>, state: &State<R>, edge: usize, weight: R, gradient: &mut [R]) {
@@ -217,44 +197,6 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         } else {
             self.kernel.outer(factor, q, x, gradient);
         }
-    }
-}
-
-impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
-    /// f(z) of every hidden layer, and slopes and rates at z.
-    fn predictions(
-        &self,
-        problem: &Problem<R>,
-        activities: &Stack<R>,
-        slopes: &mut Stack<R>,
-        rates: &mut Stack<R>,
-        predictions: &mut [Matrix<R>],
-    ) {
-        drive_slopes(problem, slopes);
-        for (l, f) in predictions.iter_mut().enumerate() {
-            match l.checked_sub(1) {
-                None => f.copy_from(&problem.block.drive),
-                Some(below) => {
-                    edge::predict(&self.kernel, problem, l, &activities.layers[below], f, slopes, rates);
-                }
-            }
-        }
-    }
-
-    /// The output and its credit −e at the current activities.
-    fn readout(
-        &self,
-        problem: &Problem<R>,
-        activities: &Stack<R>,
-        slopes: &mut Stack<R>,
-        rates: &mut Stack<R>,
-        output: &mut Matrix<R>,
-        credit: &mut Stack<R>,
-    ) {
-        let last = problem.network.hidden();
-        edge::predict(&self.kernel, problem, last, &activities.layers[last - 1], output, slopes, rates);
-        let block = problem.block;
-        problem.objective.loss().output_credit(output, &block.target, block.samples, &mut credit.layers[last]);
     }
 }
 

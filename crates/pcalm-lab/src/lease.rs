@@ -193,7 +193,11 @@ pub fn host() -> String {
 /// # Errors
 /// If the claims cannot be read.
 pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
-    let Some(number) = last_claim(place, thing)? else { return Ok(false) };
+    last_claim(place, thing)?.map_or(Ok(false), |number| is_held(place, thing, number))
+}
+
+/// Whether the worker of that claim is alive.
+fn is_held(place: &Place, thing: &str, number: u64) -> Result<bool, LabError> {
     owner(&claim_path(place, thing, number))?.map_or(Ok(false), |o| worker_is_alive(&place.workers.join(o.worker)))
 }
 
@@ -203,7 +207,7 @@ pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
 /// If the claims cannot be read or removed.
 pub fn forgive(place: &Place, thing: &str) -> Result<(), LabError> {
     match last_claim(place, thing)? {
-        Some(last) if !is_taken(place, thing)? => remove(place, thing, last),
+        Some(last) if !is_held(place, thing, last)? => remove(place, thing, last),
         _ => Ok(()),
     }
 }

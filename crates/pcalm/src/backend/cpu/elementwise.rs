@@ -1,4 +1,5 @@
-//! The elementwise equations on vectors, one definition for sweeps and cycles.
+//! Elementwise operations on vectors: the kernel's, and the parts of them that the fused cycle takes one register at a
+//! time.
 #![allow(unsafe_code)]
 
 use super::vector::{Job, Vector};

@@ -251,8 +251,12 @@ impl<B: Backend> Inference<B> {
             file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| s.credit()));
         }
         file.insert("output", &[samples, network.outputs()], minibatch.output());
-        for (l, (values, edge)) in self.gradient.edges.iter().zip(network.edges()).enumerate() {
-            file.insert(format!("grad.{}", l + 1), &[edge.rows(), edge.cols()], values.as_slice());
+        for (l, (values, dense)) in self.gradient.edges.iter().zip(network.dense()).enumerate() {
+            let (weight, bias) = values.split_at(dense.weight().len());
+            file.insert(format!("grad.{}", l + 1), &[dense.rows(), dense.cols()], weight);
+            if !bias.is_empty() {
+                file.insert(format!("grad.b.{}", l + 1), &[bias.len()], bias);
+            }
         }
         if let serde_json::Value::Object(entries) = serde_json::to_value(&self.summary)? {
             for (key, value) in entries {

@@ -69,14 +69,14 @@ pub fn afford<B: Backend>(plan: &Plan, experiment: &Experiment, backend: &B) -> 
 /// Bytes that a run takes at once: weights, gradients (BP's beside the rule's in a probe) and moments, a checkpoint
 /// read back as bytes and as numbers, and states; its data set is there already.
 fn needed<B: Backend>(plan: &Plan, experiment: &Experiment, backend: &B) -> Option<u64> {
-    let (widths, number) = (&plan.architecture.widths, B::Real::BYTES);
+    let (architecture, number) = (&plan.architecture, B::Real::BYTES);
     let moments = plan.optimizer.method.info().moments;
     // Beside weights, gradient and moments: BP's gradient, and the checkpoint twice.
     let copies = moments + 1 + 2 * (1 + moments);
     let samples = experiment.batch.max(experiment.probe_samples).min(plan.samples);
-    let weights = weight_bytes(parameters(widths)?, number, copies)?;
+    let weights = weight_bytes(parameters(architecture)?, number, copies)?;
     // Momentum and a look at the gradient, which some rules keep.
-    weights.checked_add(state_bytes(backend, widths, plan.architecture.placement, samples, 2)?)
+    weights.checked_add(state_bytes(backend, architecture, samples, 2)?)
 }
 
 /// Bytes that can still be had: of the machine, of this process's control groups, and within its own limit.

@@ -191,14 +191,12 @@ mod tests {
     use crate::dataset::{self, By};
     use pcalm::{
         activation::Activation,
-        network::Placement,
         parametrization::{Architecture, Parametrization},
     };
 
     fn saved(data: &Dataset, change: impl FnOnce(&mut TensorFile<f32>)) -> Result<Model<f32>, LabError> {
         let widths = vec![data.dim(), 3, data.outputs()];
-        let architecture =
-            Architecture { widths, residual: true, activation: Activation::Tanh, placement: Placement::Pre };
+        let architecture = Architecture::residual(widths, Activation::Tanh);
         let network = architecture.draw::<f32>(Parametrization::MeanField, 1.0, 0).unwrap();
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("net.safetensors");

@@ -53,7 +53,7 @@ impl Fixture {
 
     /// FLOPs of one product on every edge but the first.
     fn flops(&self) -> usize {
-        self.network.edges()[1..].iter().map(|e| 2 * e.rows() * e.cols() * SAMPLES).sum()
+        self.network.dense()[1..].iter().map(|e| 2 * e.rows() * e.cols() * SAMPLES).sum()
     }
 }
 
@@ -105,7 +105,7 @@ fn weight_gradient(bencher: Bencher, size: (usize, usize)) {
     let Fixture { network, block, state, objective } = &fixture;
     let problem = Problem { network, block, objective };
     bencher.counter(ItemsCount::new(fixture.flops())).bench_local(|| {
-        for (edge, out) in gradient.edges.iter_mut().enumerate().skip(1) {
+        for (out, &edge) in gradient.edges.iter_mut().zip(fixture.network.dense_edges()).skip(1) {
             Cpu::new().weight_gradient(&problem, state, edge, 1.0, out);
         }
     });

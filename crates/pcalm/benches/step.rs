@@ -197,6 +197,6 @@ fn measure<B: Backend<Real = f32> + Clone>(
 
 /// 2 products per edge but the first for each of T cycles, 1 for the forward pass and the reading.
 fn full_gflop(network: &Network<f32>, samples: usize, budget: usize) -> f64 {
-    let edges = network.edges()[1..].iter().map(|e| (e.rows() * e.cols()) as f64).sum::<f64>();
+    let edges = network.dense()[1..].iter().map(|e| (e.rows() * e.cols()) as f64).sum::<f64>();
     2e-9 * edges * samples as f64 * (2 * budget + 2) as f64
 }

@@ -7,7 +7,6 @@ use pcalm::{
     backend::Reference,
     loss::Loss,
     minibatch::Batch,
-    network::Placement,
     parametrization::{Architecture, Parametrization},
     rule::{self, RuleSettings},
     theory::{Advice, Linearisation, Spectrum, Wave},
@@ -20,8 +19,7 @@ fn main() -> Result<(), Error> {
     for depth in [16, 32, 64] {
         let mut widths = vec![32; depth + 1];
         (widths[0], widths[depth]) = (20, 10);
-        let architecture =
-            Architecture { widths, residual: true, activation: Activation::Relu, placement: Placement::Pre };
+        let architecture = Architecture::residual(widths, Activation::Relu);
         let network = architecture.draw::<f64>(Parametrization::MeanField, 1.0, 0)?;
         // Any inputs and targets will do: here numbers that look random.
         let x: Vec<f64> = (0..SAMPLES * 20).map(|i| (i as f64 * 12.9898).sin()).collect();

@@ -44,7 +44,7 @@ impl<B: Backend> Rule<B> for HeavyBall {
 
 fn main() -> Result<(), Error> {
     let widths = vec![2, 8, 8, 8, 1];
-    let shape = Architecture { widths, residual: true, activation: Activation::Tanh, placement: Placement::Pre };
+    let shape = Architecture::residual(widths, Activation::Tanh);
     let network = shape.draw(Parametrization::MeanField, 1.0, 0)?;
     let optimizer = Optimizer::new(Default::default(), &network)?;
     let minibatch = Minibatch::new(Cpu::new(), Loss::SquaredError);

@@ -69,8 +69,12 @@ impl<'a, R: Real> Checkpoint<'a, R> {
     pub fn file(&self) -> TensorFile<'_, R> {
         let mut file = tensors(&self.network, self.loss);
         for (i, moment) in self.moments.iter().enumerate() {
-            for (l, (values, edge)) in moment.iter().zip(self.network.edges()).enumerate() {
-                file.insert(moment_name(i, l), &[edge.rows(), edge.cols()], values.as_slice());
+            for (l, (values, dense)) in moment.iter().zip(self.network.dense()).enumerate() {
+                let (weight, bias) = values.split_at(dense.weight().len());
+                file.insert(moment_name(i, l), &[dense.rows(), dense.cols()], weight);
+                if !bias.is_empty() {
+                    file.insert(bias_moment_name(i, l), &[bias.len()], bias);
+                }
             }
         }
         for (name, values) in &self.vectors {
@@ -103,13 +107,22 @@ impl<'a, R: Real> Checkpoint<'a, R> {
         let mut moments = Vec::new();
         for i in 0..count {
             let mut moment = Vec::new();
-            for (l, edge) in network.edges().iter().enumerate() {
+            for (l, dense) in network.dense().into_iter().enumerate() {
                 let name = moment_name(i, l);
                 let (rows, cols, values) = file.matrix(&name)?;
-                if (rows, cols) != (edge.rows(), edge.cols()) {
+                if (rows, cols) != (dense.rows(), dense.cols()) {
                     return Err(Error::File(format!("`{name}` is [{rows}, {cols}], unlike its weight matrix")));
                 }
-                moment.push(values.to_vec());
+                let mut values = values.to_vec();
+                if let Some(bias) = dense.bias() {
+                    let name = bias_moment_name(i, l);
+                    let found = file.vector(&name)?;
+                    if found.len() != bias.len() {
+                        return Err(Error::File(format!("`{name}` is [{}], unlike its bias", found.len())));
+                    }
+                    values.extend_from_slice(found);
+                }
+                moment.push(values);
             }
             moments.push(moment);
         }
@@ -126,4 +139,8 @@ impl<'a, R: Real> Checkpoint<'a, R> {
 
 fn moment_name(i: usize, l: usize) -> String {
     format!("moment.{}.{}", i + 1, l + 1)
+}
+
+fn bias_moment_name(i: usize, l: usize) -> String {
+    format!("moment.{}.b.{}", i + 1, l + 1)
 }

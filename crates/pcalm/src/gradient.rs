@@ -2,17 +2,18 @@
 
 use crate::{error::Error, network::Network, real::Real};
 
-/// One gradient per weight matrix, row-major like the weights; a mean over the batch.
+/// One gradient per dense edge, in their order, shaped like its [parameters](crate::network::Dense::parameters): that of
+/// the weights, row-major, then that of the bias if there is one. A mean over the batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gradient<R> {
-    /// Per edge, input side first.
+    /// Per dense edge, input side first.
     pub edges: Vec<Vec<R>>,
 }
 
 impl<R: Real> Gradient<R> {
     /// Zeros, shaped like the network's weights.
     pub fn zeros(network: &Network<R>) -> Self {
-        Gradient { edges: network.edges().iter().map(|e| vec![R::zero(); e.weight().len()]).collect() }
+        Gradient { edges: network.dense().iter().map(|dense| vec![R::zero(); dense.parameters().len()]).collect() }
     }
 
     /// Whether it has the shape of the network's weights.
@@ -24,10 +25,10 @@ impl<R: Real> Gradient<R> {
     }
 }
 
-/// Refuses numbers per edge that are not as many as the network's weights; `what` they are, for the message.
+/// Refuses numbers per dense edge that are not as many as the network's parameters; `what` they are, for the message.
 pub(crate) fn shaped_like<R: Real>(edges: &[Vec<R>], network: &Network<R>, what: &str) -> Result<(), Error> {
-    let weights = network.edges().iter().map(|e| e.weight().len());
-    if edges.iter().map(Vec::len).eq(weights) {
+    let wanted = network.dense().into_iter().map(|dense| dense.parameters().len());
+    if edges.iter().map(Vec::len).eq(wanted) {
         return Ok(());
     }
     Err(Error::Network(format!("{what} was made for weights of another shape")))
@@ -47,7 +48,7 @@ pub struct Agreement {
 pub struct Alignment {
     /// Of the concatenated gradients.
     pub whole: Agreement,
-    /// Per weight matrix, input side first.
+    /// Per dense edge, input side first; a bias counts with its weights.
     pub layers: Vec<Agreement>,
 }
 

@@ -32,7 +32,7 @@ pub use infer::{Rule, Step, Stop};
 pub use lagrangian::{DualStep, Lagrangian};
 pub use loss::Loss;
 pub use minibatch::{Batch, Minibatch};
-pub use network::{Edge, Network, Placement};
+pub use network::{Dense, Edge, Link, Map, Network, Placement};
 pub use objective::Objective;
 pub use optimizer::Optimizer;
 pub use parametrization::{Architecture, Parametrization};

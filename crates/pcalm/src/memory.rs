@@ -4,13 +4,14 @@
 //! What a [`Trainer`](crate::train::Trainer) does hold is its
 //! [`memory`](crate::train::Trainer::memory).
 
-use crate::{backend::Backend, network::Placement, real::Real, stack::LANES, state};
+use crate::{backend::Backend, parametrization::Architecture, real::Real, stack::LANES, state};
 
-/// Weights of a network of widths D, n_1 … n_L; `None` if 64 bits cannot count them.
-pub fn parameters(widths: &[usize]) -> Option<u64> {
-    widths.windows(2).try_fold(0u64, |sum, pair| {
-        let count = u64::try_from(pair[0]).ok()?.checked_mul(u64::try_from(pair[1]).ok()?)?;
-        sum.checked_add(count)
+/// Weights and biases of a network; `None` if 64 bits cannot count them.
+pub fn parameters(architecture: &Architecture) -> Option<u64> {
+    let bias = u64::from(architecture.bias);
+    architecture.widths.windows(2).try_fold(0u64, |sum, pair| {
+        let inputs = u64::try_from(pair[0]).ok()?.checked_add(bias)?;
+        sum.checked_add(inputs.checked_mul(u64::try_from(pair[1]).ok()?)?)
     })
 }
 
@@ -22,20 +23,14 @@ pub fn weight_bytes(parameters: u64, number: usize, moments: usize) -> Option<u6
     parameters.checked_mul(u64::try_from(number).ok()?)?.checked_mul(copies)
 }
 
-/// Bytes of the blocks and states of a minibatch of `samples` samples on `backend`, for a network
-/// of widths D, n_1 … n_L; `None` if 64 bits cannot count them, or there are less than two widths.
+/// Bytes of the blocks and states of a minibatch of `samples` samples on `backend`, for a network of this
+/// architecture; `None` if 64 bits cannot count them, or there are less than two widths.
 ///
 /// `memory`: how many stacks the rule [keeps](crate::rule::Rule::memory) besides.
-pub fn state_bytes<B: Backend>(
-    backend: &B,
-    widths: &[usize],
-    placement: Placement,
-    samples: usize,
-    memory: usize,
-) -> Option<u64> {
+pub fn state_bytes<B: Backend>(backend: &B, architecture: &Architecture, samples: usize, memory: usize) -> Option<u64> {
     let size = backend.block_samples();
     let padded = |samples: usize| samples.checked_next_multiple_of(LANES);
     let columns = padded(size)?.checked_mul(samples / size)?.checked_add(padded(samples % size)?)?;
-    let numbers = state::rows(widths, placement, memory)?.checked_mul(columns as u128)?;
+    let numbers = state::rows(architecture, memory)?.checked_mul(columns as u128)?;
     u64::try_from(numbers.checked_mul(B::Real::BYTES as u128)?).ok()
 }

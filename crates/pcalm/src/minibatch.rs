@@ -9,7 +9,7 @@ use crate::{
     gradient::Gradient,
     infer::{Stop, infer, overflow},
     lagrangian::{Energies, Lagrangian},
-    network::{Edge, Network, Placement},
+    network::{Network, Shape},
     objective::Objective,
     real::Real,
     rule::Rule,
@@ -178,6 +178,7 @@ pub struct Minibatch<B: Backend> {
 struct Slot<R> {
     block: Block<R>,
     state: State<R>,
+    made_for: Shape,
 }
 
 impl<B: Backend> Minibatch<B> {
@@ -302,7 +303,7 @@ impl<B: Backend> Minibatch<B> {
         self.ready(network)?;
         gradient.fits(network)?;
         let weight = B::Real::of(1.0 / self.samples as f64);
-        gradient.edges.par_iter_mut().enumerate().for_each(|(edge, out)| {
+        gradient.edges.par_iter_mut().zip(network.dense_edges()).for_each(|(out, &edge)| {
             out.fill(B::Real::zero());
             for slot in &self.slots {
                 let problem = Problem { network, block: &slot.block, objective: &self.objective };
@@ -310,8 +311,8 @@ impl<B: Backend> Minibatch<B> {
             }
         });
         let mut work = Work::default();
-        for edge in network.edges() {
-            work.count(edge.rows(), edge.cols(), self.samples);
+        for dense in network.dense() {
+            work.count(dense.rows(), dense.cols(), self.samples);
         }
         Ok(work)
     }
@@ -383,16 +384,15 @@ impl<B: Backend> Minibatch<B> {
 
 impl<R: Real> Slot<R> {
     fn zeros(network: &Network<R>, samples: usize) -> Self {
-        Slot { block: Block::zeros(network, samples), state: State::zeros(network, samples) }
+        Slot {
+            block: Block::zeros(network, samples),
+            state: State::zeros(network, samples),
+            made_for: Shape::of(network),
+        }
     }
 
     /// Whether the buffers have the shapes [`zeros`](Self::zeros) would give them.
     fn fits(&self, network: &Network<R>, samples: usize) -> bool {
-        let block = &self.block;
-        let post = network.placement() == Placement::Post;
-        block.input.cols() == samples.next_multiple_of(LANES)
-            && block.input.rows() == network.inputs()
-            && (block.drive_slopes.rows() > 0) == post
-            && self.state.credit.layers.iter().map(Matrix::rows).eq(network.edges().iter().map(Edge::rows))
+        self.block.input.cols() == samples.next_multiple_of(LANES) && self.made_for.is_of(network)
     }
 }

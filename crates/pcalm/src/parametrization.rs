@@ -4,7 +4,7 @@
 use crate::{
     activation::Activation,
     error::Error,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     real::Real,
 };
 use rand::{SeedableRng, distr::Distribution};
@@ -82,9 +82,21 @@ pub struct Architecture {
     pub activation: Activation,
     /// Where φ stands.
     pub placement: Placement,
+    /// Biases b_l, drawn as 0.
+    pub bias: bool,
 }
 
 impl Architecture {
+    /// Of a chain with skips between hidden layers of equal width, and no biases \[ALM\].
+    pub fn residual(widths: Vec<usize>, activation: Activation) -> Self {
+        Architecture { residual: true, ..Architecture::plain(widths, activation) }
+    }
+
+    /// Of a chain without skips or biases.
+    pub fn plain(widths: Vec<usize>, activation: Activation) -> Self {
+        Architecture { widths, residual: false, activation, placement: Placement::Pre, bias: false }
+    }
+
     /// Depth L: the number of weight matrices.
     pub fn depth(&self) -> usize {
         self.widths.len().saturating_sub(1)
@@ -119,24 +131,29 @@ impl Architecture {
         // All memory before the first draw: what does not fit is known at once.
         let buffers = (0..self.depth()).map(|l| self.reserve(l)).collect::<Result<Vec<_>, Error>>()?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let edges = buffers
+        let links = buffers
             .into_iter()
             .enumerate()
             .map(|(l, mut weight)| {
                 let (n, m) = (self.widths[l], self.widths[l + 1]);
                 draw_weights(parametrization, n, n * m, &mut rng, &mut weight)?;
                 let scale = R::of(self.scale(l, parametrization, gamma0));
-                Edge::new(weight, m, n, scale, self.skip(l))
+                let Link { mut dense, skip } = Link::new(weight, m, n, scale, self.skip(l))?;
+                if self.bias {
+                    dense = dense.biased(&vec![R::zero(); m])?;
+                }
+                Ok(Link { dense, skip })
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        Network::new(edges, self.activation, self.placement)
+        Network::chain(links, self.activation, self.placement)
     }
 
     /// Memory for the weights of the 0-based edge `l`.
     fn reserve<R: Real>(&self, l: usize) -> Result<Vec<R>, Error> {
         let (n, m) = (self.widths[l], self.widths[l + 1]);
         let mut weight = Vec::new();
-        match n.checked_mul(m).map(|count| weight.try_reserve_exact(count)) {
+        let count = n.checked_mul(m).and_then(|count| count.checked_add(if self.bias { m } else { 0 }));
+        match count.map(|count| weight.try_reserve_exact(count)) {
             Some(Ok(())) => Ok(weight),
             _ => Err(Error::Memory {
                 what: format!("w.{}, a weight matrix of shape [{m}, {n}]", l + 1),

@@ -1,7 +1,9 @@
 //! What inference changes: activities, duals and the credit read from them.
 
 use crate::{
-    network::{Network, Placement},
+    activation::Activation,
+    network::{Edge, Network, Placement},
+    parametrization::Architecture,
     real::Real,
     stack::{Matrix, Stack},
 };
@@ -16,10 +18,8 @@ pub struct State<R> {
     pub(crate) duals: Stack<R>,
     /// λ + ρc per hidden layer, then the output edge's credit −e.
     pub(crate) credit: Stack<R>,
-    /// φ'(z_l) in `pre` placement, φ'(u_l) in `post`.
-    pub(crate) slopes: Stack<R>,
-    /// What edge l + 1 multiplies its weights with: φ(z_l) in `pre` placement. Unused in `post`.
-    pub(crate) rates: Stack<R>,
+    /// Per edge; empty for those that leave the input, whose are the block's.
+    pub(crate) memos: Vec<Memo<R>>,
     pub(crate) output: Matrix<R>,
     /// Hidden layers below this still hold z = forward pass and λ = 0, so that their residual,
     /// credit and gradient are exactly zero.
@@ -27,14 +27,46 @@ pub struct State<R> {
     pub(crate) work: Work,
     /// ∂𝓛/∂z on its way into z; a fused pass never has all of it.
     pub(crate) gradient: Stack<R>,
-    /// Rates, or a gated credit, on their way into a product.
+    /// A gated credit or direction on its way into a product.
     pub(crate) signal: Matrix<R>,
-    /// What a fused pass keeps of the layer at hand and of the one above.
+    /// What a fused pass keeps of the layer at hand and of the one above; the sweeps add up a node's edges in one.
     pub(crate) rolling: [Rolling<R>; 2],
-    /// Whether credit, slopes, rates and output are those of the present z and λ.
+    /// Whether credit, memos and output are those of the present z and λ.
     pub(crate) current: bool,
     /// What the rule keeps from step to step.
     pub(crate) memory: Vec<Stack<R>>,
+}
+
+/// What the last prediction along an edge leaves for its derivative and its weight gradient; empty where the edge is
+/// linear.
+#[derive(Clone, Debug)]
+pub(crate) struct Memo<R> {
+    /// What the weights were multiplied with: φ(z) in `pre` placement. Unused in `post`.
+    pub rates: Matrix<R>,
+    /// φ'(z) in `pre` placement, φ'(u) in `post`.
+    pub slopes: Matrix<R>,
+}
+
+impl<R: Real> Memo<R> {
+    /// Zeros, shaped for `samples` samples through `edge`.
+    fn zeros(edge: &Edge<R>, samples: usize) -> Self {
+        let (rates, slopes) = match edge.dense().and_then(|dense| Some((dense, dense.nonlinearity()?.1))) {
+            None => (0, 0),
+            Some((dense, Placement::Pre)) => (dense.cols(), dense.cols()),
+            Some((dense, Placement::Post)) => (0, dense.rows()),
+        };
+        Memo { rates: Matrix::zeros(rates, samples), slopes: Matrix::zeros(slopes, samples) }
+    }
+
+    /// Zeros for the edges that leave the input, or for those that do not; the others' are empty.
+    fn of_edges(network: &Network<R>, samples: usize, from_input: bool) -> Vec<Self> {
+        let samples = |edge: &Edge<R>| if (edge.from == 0) == from_input { samples } else { 0 };
+        network.edges().iter().map(|edge| Memo::zeros(edge, samples(edge))).collect()
+    }
+
+    fn buffers(&self) -> [&Matrix<R>; 2] {
+        [&self.rates, &self.slopes]
+    }
 }
 
 /// What a fused pass keeps of one layer, in buffers of the widest layer's size.
@@ -50,16 +82,14 @@ impl<R: Real> State<R> {
     pub fn zeros(network: &Network<R>, samples: usize) -> Self {
         let widths = network.widths();
         let hidden = &widths[..network.hidden()];
-        let rates = if network.placement() == Placement::Pre { hidden } else { &[] };
         let widest = widths.iter().copied().max().unwrap_or(0).max(network.inputs());
         let buffer = || Matrix::zeros(widest, samples);
         let rolling = || Rolling { credit: buffer(), rates: buffer(), slopes: buffer() };
         State {
             activities: Stack::zeros(hidden, samples),
             duals: Stack::zeros(hidden, samples),
-            credit: Stack::zeros(&widths, samples),
-            slopes: Stack::zeros(hidden, samples),
-            rates: Stack::zeros(rates, samples),
+            credit: Stack::zeros(widths, samples),
+            memos: Memo::of_edges(network, samples, false),
             output: Matrix::zeros(network.outputs(), samples),
             front: 0,
             work: Work::default(),
@@ -136,14 +166,16 @@ impl<R: Real> State<R> {
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        let stacks = [&self.activities, &self.duals, &self.credit, &self.slopes, &self.rates, &self.gradient];
+        let stacks = [&self.activities, &self.duals, &self.credit, &self.gradient];
         let rolling = self.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+        let memos = self.memos.iter().flat_map(Memo::buffers);
         let others = [&self.output, &self.signal];
         stacks
             .into_iter()
             .chain(&self.memory)
             .flat_map(|s| &s.layers)
             .chain(rolling)
+            .chain(memos)
             .chain(others)
             .map(Matrix::bytes)
             .sum()
@@ -155,22 +187,24 @@ impl<R: Real> State<R> {
     }
 }
 
-/// Rows of every buffer of a [`State`] and its [`Block`] together, for widths D, n_1 … n_L: their
-/// numbers per column, counted without making them; with the `memory` stacks of a rule.
-pub(crate) fn rows(widths: &[usize], placement: Placement, memory: usize) -> Option<u128> {
+/// Rows of every buffer of a [`State`] and its [`Block`] together: their numbers per column, counted without
+/// making them; with the `memory` stacks of a rule.
+pub(crate) fn rows(architecture: &Architecture, memory: usize) -> Option<u128> {
     let wide = |n: &usize| *n as u128;
-    let ([d, layers @ ..], widest) = (widths, widths.iter().map(wide).max()?) else { return None };
+    let widths = &architecture.widths;
+    let ([d, layers @ ..], widest) = (&widths[..], widths.iter().map(wide).max()?) else { return None };
     let (o, first) = (wide(layers.last()?), wide(layers.first()?));
     let hidden: u128 = layers[..layers.len() - 1].iter().map(wide).sum();
-    let (rates, drive_slopes) = match placement {
-        Placement::Pre => (hidden, 0),
-        Placement::Post => (0, first),
+    let memos = match (architecture.activation, architecture.placement) {
+        (Activation::Identity, _) => 0,
+        (_, Placement::Pre) => 2 * hidden,
+        (_, Placement::Post) => hidden,
     };
-    let [z, duals, slopes, credit, gradient, output] = [hidden, hidden, hidden, hidden + o, hidden, o];
+    let [z, duals, credit, gradient, output] = [hidden, hidden, hidden + o, hidden, o];
     let [signal, rolling] = [widest, 6 * widest];
-    let state = z + duals + slopes + credit + gradient + output + rates + signal + rolling + memory as u128 * hidden;
+    let state = z + duals + credit + gradient + output + memos + signal + rolling + memory as u128 * hidden;
     let [input, target, drive] = [wide(d), o, first];
-    Some(state + input + target + drive + drive_slopes)
+    Some(state + input + target + drive)
 }
 
 /// Inputs, targets and what stays constant during inference, for one block of samples.
@@ -182,29 +216,35 @@ pub struct Block<R> {
     pub input: Matrix<R>,
     /// y, `[O, samples]`.
     pub target: Matrix<R>,
-    /// f_1(x), the constant prediction of the first hidden layer.
-    pub drive: Matrix<R>,
-    /// φ'(a_1 W_1 x) in `post` placement, where the first edge's gradient needs it.
-    pub drive_slopes: Matrix<R>,
+    /// Per node beyond the input, what the edges from the input predict; empty where there are none.
+    pub(crate) drive: Stack<R>,
+    /// Per edge, as in [`State`]; empty for those that do not leave the input.
+    pub(crate) memos: Vec<Memo<R>>,
 }
 
 impl<R: Real> Block<R> {
     /// Zeros, shaped for `samples` samples of `network`.
     pub fn zeros(network: &Network<R>, samples: usize) -> Self {
-        let first = network.edges()[0].rows();
-        let slope_rows = if network.placement() == Placement::Post { first } else { 0 };
+        let driven = |node: usize| network.entering(node).any(|(_, edge)| edge.from == 0);
+        let widths = (1..).zip(network.widths()).map(|(node, &width)| if driven(node) { width } else { 0 });
         Block {
             samples,
             input: Matrix::zeros(network.inputs(), samples),
             target: Matrix::zeros(network.outputs(), samples),
-            drive: Matrix::zeros(first, samples),
-            drive_slopes: Matrix::zeros(slope_rows, samples),
+            drive: Stack::zeros(&widths.collect::<Vec<_>>(), samples),
+            memos: Memo::of_edges(network, samples, true),
         }
+    }
+
+    /// f_1(x) of a chain: what the input predicts of the first hidden layer.
+    pub fn drive(&self) -> &Stack<R> {
+        &self.drive
     }
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        [&self.input, &self.target, &self.drive, &self.drive_slopes].map(Matrix::bytes).iter().sum()
+        let memos = self.memos.iter().flat_map(Memo::buffers);
+        self.drive.layers.iter().chain([&self.input, &self.target]).chain(memos).map(Matrix::bytes).sum()
     }
 }
 

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    Data, SHAPES, away_from_kinks, derivative, distance_from_kinks, for_each_kind, inputs_of_phi, minibatch, network,
-    numbers, relative, run, settings, weighted,
+    Data, SHAPES, away_from_kinks, biased, derivative, distance_from_kinks, for_each_kind, inputs_of_phi, minibatch,
+    network, numbers, relative, run, settings, weighted,
 };
 use pcalm::{
     activation::Activation,
@@ -23,8 +23,12 @@ const MARGIN: f64 = 10.0 * STEP;
 const TOLERANCE: f64 = 1e-8;
 const SAMPLES: usize = 3;
 
+/// With biases, unless it is linear.
 fn case(shape: (&[usize], bool), kind: (Activation, Placement, Loss), seed: u64) -> (Network<f64>, Data) {
-    let network = network(shape.0, shape.1, kind.0, kind.1, seed);
+    let mut network = network(shape.0, shape.1, kind.0, kind.1, seed);
+    if kind.0 != Activation::Identity {
+        network = biased(network, seed);
+    }
     let mut data = Data::new(&network, SAMPLES, kind.2, seed);
     // Far enough out for the hard tanh to saturate here and there.
     data.x.iter_mut().for_each(|x| *x *= 3.0);
@@ -68,7 +72,7 @@ fn activities_away_from_kinks(network: &Network<f64>, data: &Data) -> Stack<f64>
     let hidden = &network.widths()[..network.hidden()];
     let clear = |z: &Stack<f64>| {
         let inputs = inputs_of_phi(network, &data.x, &unload(z));
-        distance_from_kinks(network.activation(), &inputs) > MARGIN
+        distance_from_kinks(network.as_chain().unwrap().activation(), &inputs) > MARGIN
     };
     (1..1000).map(|seed| random_stack(hidden, 1.5, seed)).find(clear).expect("a kink near every seed's activities")
 }
@@ -104,7 +108,7 @@ fn backpropagation_is_the_derivative_of_the_mean_loss() {
                     .map(|i| {
                         derivative(STEP, |t| {
                             let mut moved = network.clone();
-                            moved.edges_mut()[l].weight_mut()[i] += t;
+                            moved.dense_mut()[l].parameters_mut()[i] += t;
                             let mut minibatch = minibatch(&moved, &data, loss);
                             minibatch.evaluate(&moved).unwrap().mean_loss()
                         })
@@ -166,12 +170,12 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
                 let mut moved = network.clone();
                 let wanted: Vec<f64> = (0..found.len())
                     .map(|i| {
-                        let w = network.edges()[l].weight()[i];
+                        let w = network.dense()[l].parameters()[i];
                         let slope = derivative(STEP, |t| {
-                            moved.edges_mut()[l].weight_mut()[i] = w + t;
+                            moved.dense_mut()[l].parameters_mut()[i] = w + t;
                             at_state(&moved).energies(&moved).unwrap().lagrangian() / SAMPLES as f64
                         });
-                        moved.edges_mut()[l].weight_mut()[i] = w;
+                        moved.dense_mut()[l].parameters_mut()[i] = w;
                         slope
                     })
                     .collect();

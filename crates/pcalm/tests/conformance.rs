@@ -205,13 +205,14 @@ fn every_parametrization_draws_a_network_that_any_optimizer_trains() {
                 residual,
                 activation: Activation::Tanh,
                 placement: Placement::Pre,
+                bias: false,
             };
             let network = architecture.draw::<f64>((info.at)(0.5), 1.0, 1).unwrap();
-            assert_eq!(network.widths(), architecture.widths[1..]);
+            assert_eq!(network.widths(), &architecture.widths[1..]);
             assert_eq!(network, architecture.draw((info.at)(0.5), 1.0, 1).unwrap(), "{}: the same seed", info.name);
             let other = architecture.draw((info.at)(0.5), 1.0, 2).unwrap();
             let weights =
-                |n: &Network<f64>| bits(&n.edges().iter().flat_map(|e| e.weight().to_vec()).collect::<Vec<_>>());
+                |n: &Network<f64>| bits(&n.dense().iter().flat_map(|e| e.parameters().to_vec()).collect::<Vec<_>>());
             assert_ne!(weights(&network), weights(&other), "{}: another seed", info.name);
             for method in OPTIMIZERS {
                 let data = Data::new(&network, 8, Loss::SquaredError, 1);
@@ -244,7 +245,7 @@ fn every_optimizers_first_step_is_against_the_gradient() {
             *g = if i % 2 == 0 { 0.3 } else { -0.7 };
         }
         optimizer.update(&mut network, &gradient, 0.01).unwrap();
-        for ((edge, old), g) in network.edges().iter().zip(start.edges()).zip(&gradient.edges) {
+        for ((edge, old), g) in network.dense().iter().zip(start.dense()).zip(&gradient.edges) {
             for ((w, old), g) in edge.weight().iter().zip(old.weight()).zip(g) {
                 assert!((w - old) * g < 0.0, "{}: {} along {g}", info.name, w - old);
             }

@@ -24,7 +24,7 @@ fn inference(rule: &str, change: impl Fn(RuleSettings) -> RuleSettings) -> (Netw
 /// Products and multiply-adds of `sweeps` passes over every edge but the first, plus that one's
 /// single product.
 fn expected(network: &Network<f64>, sweeps: usize) -> Work {
-    let size = |l: usize| network.edges()[l].weight().len();
+    let size = |l: usize| network.dense()[l].weight().len();
     let upper: usize = (1..network.depth()).map(size).sum();
     Work {
         sample_products: ((network.hidden() * sweeps + 1) * SAMPLES) as u64,

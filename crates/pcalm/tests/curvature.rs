@@ -9,7 +9,7 @@ use pcalm::{
     backend::Reference,
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     stack::Stack,
     state::State,
     theory::{Accuracy, Operator, curvature, largest_eigenvalue},
@@ -119,10 +119,10 @@ fn a_chain_of_orthogonal_products_has_the_closed_form_spectrum() {
         let scale = 0.3;
         let orthogonal = |seed: u64| {
             let q = DMatrix::from_vec(width, width, numbers(width * width, seed)).qr().q();
-            Edge::new((q / scale).as_slice().to_vec(), width, width, scale, false).unwrap()
+            Link::new((q / scale).as_slice().to_vec(), width, width, scale, false).unwrap()
         };
         let edges = (0..=hidden as u64).map(orthogonal).collect();
-        let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+        let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 1);
         let mut batch = minibatch(&network, &data, Loss::SquaredError);
         let found = curvature(&mut batch, &network, 1e-14, 200_000).unwrap().sigma_squared;

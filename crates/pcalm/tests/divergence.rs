@@ -12,7 +12,7 @@ use pcalm::{
     lagrangian::DualStep,
     loss::Loss,
     minibatch::Minibatch,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     optimizer::{Optimizer, Settings},
     real::Real,
     rule::{self, RuleSettings},
@@ -105,9 +105,9 @@ fn a_divergence_to_infinity_has_a_norm_that_is_not_finite() {
 #[test]
 fn a_forward_pass_that_overflows_is_named_at_its_first_layer() {
     for (weights, layer) in [([1e38f32, 1e38, 1e30], 2), ([1e30, 1e5, 1e5], 3), ([1e38, 1e38, 1e38], 2)] {
-        let plus = |w: f32| Edge::new(vec![w, -w, w, w], 2, 2, 1.0, false).unwrap();
+        let plus = |w: f32| Link::new(vec![w, -w, w, w], 2, 2, 1.0, false).unwrap();
         let edges = weights.map(plus).into_iter().chain([plus(1.0)]).collect();
-        let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+        let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data { x: vec![1.0f32, 0.5], y: vec![0.0, 0.0], samples: 1 };
         for rule in rule_names() {
             let done = run(rule, &network, &data, LOSS, &settings(5, 0.1));
@@ -160,10 +160,10 @@ fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, laye
 
 #[test]
 fn an_output_that_overflows_is_a_divergence_of_the_last_layer() {
-    let edge = |w: [f32; 4]| Edge::new(w.to_vec(), 2, 2, 1.0, false).unwrap();
+    let edge = |w: [f32; 4]| Link::new(w.to_vec(), 2, 2, 1.0, false).unwrap();
     for readout in [[1e30, 0.0, 0.0, 1.0], [1e30, 1e30, -1e30, 1e30]] {
         let edges = vec![edge([1e10, 0.0, 0.0, 1e10]), edge(readout)];
-        let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+        let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
         let data = Data { x: vec![1.0f32, -0.5], y: vec![1.0, 0.0], samples: 1 };
         for &loss in Loss::ALL {
             check_trainer(&network, &data, loss, 2);
@@ -180,8 +180,8 @@ fn an_output_that_overflows_is_a_divergence_of_the_last_layer() {
 
 #[test]
 fn a_loss_that_overflows_where_the_output_does_not_is_a_divergence_too() {
-    let edge = |w: f64| Edge::new(vec![w], 1, 1, 1.0, false).unwrap();
-    let network = Network::new(vec![edge(1.0), edge(1e200)], Activation::Identity, Placement::Pre).unwrap();
+    let edge = |w: f64| Link::new(vec![w], 1, 1, 1.0, false).unwrap();
+    let network = Network::chain(vec![edge(1.0), edge(1e200)], Activation::Identity, Placement::Pre).unwrap();
     check_trainer(&network, &Data { x: vec![1.0], y: vec![0.0], samples: 1 }, LOSS, 2);
 }
 
@@ -189,9 +189,9 @@ fn a_loss_that_overflows_where_the_output_does_not_is_a_divergence_too() {
 fn an_output_that_overflows_at_the_final_activities_alone_is_a_divergence() {
     // z = (1, 1), f = w(z_1 − z_2) = 0, y = 1: one step moves z by ±ηw = ±1e5 and f to 2e5 w.
     let w = 1e304;
-    let edges = vec![Edge::new(vec![1.0, 1.0], 2, 1, 1.0, false), Edge::new(vec![w, -w], 1, 2, 1.0, false)];
+    let edges = vec![Link::new(vec![1.0, 1.0], 2, 1, 1.0, false), Link::new(vec![w, -w], 1, 2, 1.0, false)];
     let edges = edges.into_iter().collect::<Result<_, _>>().unwrap();
-    let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+    let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
     let data = Data { x: vec![1.0], y: vec![1.0], samples: 1 };
     for rule in ["pc", "pc-alm", "pc-nesterov"] {
         // However far the budget goes, the first bad step is the first.
@@ -208,10 +208,10 @@ fn an_output_that_overflows_at_the_final_activities_alone_is_a_divergence() {
 fn an_output_that_overflows_in_the_padding_alone_is_none() {
     // The padding's activities are sigmoid(0) = ½, the sample's are 0.
     let edges = vec![
-        Edge::new(vec![-1e3f32; 6], 6, 1, 1.0, false).unwrap(),
-        Edge::new(vec![3e38; 6], 1, 6, 1.0, false).unwrap(),
+        Link::new(vec![-1e3f32; 6], 6, 1, 1.0, false).unwrap(),
+        Link::new(vec![3e38; 6], 1, 6, 1.0, false).unwrap(),
     ];
-    let network = Network::new(edges, Activation::Sigmoid, Placement::Post).unwrap();
+    let network = Network::chain(edges, Activation::Sigmoid, Placement::Post).unwrap();
     let data = Data { x: vec![1.0f32], y: vec![0.0], samples: 1 };
     for rule in without_solves(rule_names()) {
         let done = run(rule, &network, &data, LOSS, &settings(3, 0.1));

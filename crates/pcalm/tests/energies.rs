@@ -6,7 +6,7 @@ use common::{Data, for_each_kind, network, product, run, settings, softmax, weig
 use pcalm::{
     activation::Activation,
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
 };
 
 const SAMPLES: usize = 5;
@@ -22,7 +22,7 @@ fn the_augmented_lagrangian_equals_its_completed_square() {
         let energies = done.minibatch.energies(&network).unwrap();
         let phi = |v: &[f64]| v.iter().map(|&v| activation.value(v)).collect::<Vec<_>>();
         let (mut residual, mut square) = (0.0, 0.0);
-        for (l, edge) in network.edges()[..network.hidden()].iter().enumerate() {
+        for (l, (edge, skip)) in common::links(&network).into_iter().enumerate().take(network.hidden()) {
             let (z, lambda) = (done.z(l), done.lambda(l));
             let below = if l == 0 { data.x.clone() } else { done.z(l - 1) };
             for s in 0..SAMPLES {
@@ -34,7 +34,7 @@ fn the_augmented_lagrangian_equals_its_completed_square() {
                 };
                 for i in 0..edge.rows() {
                     let at = s * edge.rows() + i;
-                    let c = z[at] - prediction[i] - if edge.skip() { input[i] } else { 0.0 };
+                    let c = z[at] - prediction[i] - if skip { input[i] } else { 0.0 };
                     residual += 0.5 * rho[l] * c * c;
                     square += 0.5 * rho[l] * (c + lambda[at] / rho[l]).powi(2) - 0.5 * lambda[at].powi(2) / rho[l];
                 }
@@ -73,9 +73,9 @@ fn losses_and_output_credit_are_those_of_the_definitions() {
 
 #[test]
 fn the_cross_entropy_of_far_outputs_does_not_overflow() {
-    let edge = |w: [f32; 4]| Edge::new(w.to_vec(), 2, 2, 1.0, false).unwrap();
+    let edge = |w: [f32; 4]| Link::new(w.to_vec(), 2, 2, 1.0, false).unwrap();
     let edges = vec![edge([1.0, 0.0, 0.0, 1.0]), edge([1.0, 0.0, 0.0, 1.0])];
-    let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+    let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
     for (x, loss) in [([1e4, 0.0], 0.0), ([0.0, 1e4], 1e4), ([1e4, 1e4], 2f64.ln()), ([-1e4, -1e4], 2f64.ln())] {
         let data = Data { x: x.to_vec(), y: vec![1.0, 0.0], samples: 1 };
         let done = run("bp", &network, &data, Loss::CrossEntropy, &settings(1, 1.0));
@@ -86,8 +86,8 @@ fn the_cross_entropy_of_far_outputs_does_not_overflow() {
 
 #[test]
 fn accuracy_counts_the_samples_whose_largest_output_is_the_targets() {
-    let identity = || Edge::new(vec![1.0, 0.0, 0.0, 1.0], 2, 2, 1.0, false).unwrap();
-    let network = Network::new(vec![identity(), identity()], Activation::Identity, Placement::Pre).unwrap();
+    let identity = || Link::new(vec![1.0, 0.0, 0.0, 1.0], 2, 2, 1.0, false).unwrap();
+    let network = Network::chain(vec![identity(), identity()], Activation::Identity, Placement::Pre).unwrap();
     let data = Data { x: vec![2.0, 1.0, 1.0, 2.0, -1.0, -2.0, 0.0, 3.0], y: [1.0, 0.0].repeat(4), samples: 4 };
     let score = run("bp", &network, &data, Loss::SquaredError, &settings(1, 1.0)).report.score;
     assert_eq!((score.correct, score.samples, score.accuracy()), (2, 4, 0.5));

@@ -114,6 +114,7 @@ fn predictive_coding_ends_at_the_dense_solution_in_every_parametrization() {
             residual,
             activation: Activation::Identity,
             placement: Placement::Pre,
+            bias: false,
         };
         for info in PARAMETRIZATIONS {
             for (gamma0, rho) in [(1.0, [1.0; 3]), (0.5, [2.0, 0.5, 1.5])] {

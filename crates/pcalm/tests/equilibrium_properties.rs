@@ -12,7 +12,7 @@ use pcalm::{
     infer::Stop,
     lagrangian::{DualStep, Energies, Lagrangian},
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     rule::RuleSettings,
     state::State,
 };
@@ -129,8 +129,8 @@ fn the_scalar_network_has_its_closed_form_equilibrium_and_energy() {
     for seed in 0..20 {
         let [w1, w2, x, y] = numbers(4, seed).try_into().unwrap();
         let scalar = |w1: f64, w2: f64| {
-            let edge = |w: f64| Edge::new(vec![w], 1, 1, 1.0, false).unwrap();
-            Network::new(vec![edge(w1), edge(w2)], Activation::Identity, Placement::Pre).unwrap()
+            let edge = |w: f64| Link::new(vec![w], 1, 1, 1.0, false).unwrap();
+            Network::chain(vec![edge(w1), edge(w2)], Activation::Identity, Placement::Pre).unwrap()
         };
         let network = scalar(w1, w2);
         let data = Data { x: vec![x], y: vec![y], samples: 1 };

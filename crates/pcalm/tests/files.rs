@@ -25,7 +25,7 @@ fn tensors<R: Real>(file: &NetworkFile<R>) -> TensorFile<'_, R> {
 }
 
 fn weight_bits<R: Real>(network: &Network<R>) -> Vec<u64> {
-    network.edges().iter().flat_map(|e| [bits(e.weight()), bits(&[e.scale()])].concat()).collect()
+    network.dense().iter().flat_map(|e| [bits(e.weight()), bits(&[e.scale()])].concat()).collect()
 }
 
 /// A checkpoint after two updates, so that moments and counter are not zero.
@@ -92,7 +92,7 @@ fn a_network_file_on_disk_comes_back_with_the_same_bits() {
 fn weights_survive_every_kind_of_finite_number() {
     let mut file = network_file(Loss::SquaredError);
     let odd = [-0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::MIN, 0.1, 1.0 / 3.0, 1e300];
-    file.network.edges_mut()[0].weight_mut()[..8].copy_from_slice(&odd);
+    file.network.dense_mut()[0].weight_mut()[..8].copy_from_slice(&odd);
     let found = TensorFile::<f64>::from_bytes(&file.to_bytes().unwrap()).unwrap();
     assert_eq!(weight_bits(&NetworkFile::from_tensors(&found).unwrap().network), weight_bits(&file.network));
 }

@@ -8,7 +8,7 @@ use pcalm::{
     activation::Activation,
     gradient::{Agreement, Alignment, Gradient},
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     rule::{Credit, RuleSettings},
 };
 use serde_json::Value;
@@ -53,11 +53,15 @@ fn network(case: &Value) -> Network<f64> {
     let edges = case["weights"].as_array().unwrap().iter().enumerate().map(|(l, weight)| {
         let (rows, cols) = (weight.as_array().unwrap().len(), weight[0].as_array().unwrap().len());
         let skip = count(&case["skips"][l]) == 1;
-        Edge::new(flat(weight), rows, cols, case["scales"][l].as_f64().unwrap(), skip).unwrap()
+        let link = Link::new(flat(weight), rows, cols, case["scales"][l].as_f64().unwrap(), skip).unwrap();
+        match &case["biases"] {
+            Value::Null => link,
+            biases => Link { dense: link.dense.biased(&flat(&biases[l])).unwrap(), skip },
+        }
     });
     let activation = Activation::from_name(text(&case["activation"])).unwrap();
     let placement = Placement::from_name(text(&case["placement"])).unwrap();
-    Network::new(edges.collect(), activation, placement).unwrap()
+    Network::chain(edges.collect(), activation, placement).unwrap()
 }
 
 fn loss(case: &Value) -> Loss {
@@ -120,9 +124,13 @@ fn every_rule_reaches_the_golden_activities_duals_credit_and_output() {
 
 #[test]
 fn every_rule_has_the_golden_weight_gradients() {
+    let none = Value::Array(Vec::new());
     each(|done, network, _, record, what| {
         for l in 0..network.depth() {
-            check(&done.gradient.edges[l], &record["gradients"][l], &format!("{what}, gradient {}", l + 1));
+            let (weight, bias) = done.gradient.edges[l].split_at(network.dense()[l].weight().len());
+            check(weight, &record["gradients"][l], &format!("{what}, gradient {}", l + 1));
+            let wanted = if bias.is_empty() { &none } else { &record["bias_gradients"][l] };
+            check(bias, wanted, &format!("{what}, gradient of bias {}", l + 1));
         }
     });
 }

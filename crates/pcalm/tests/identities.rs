@@ -45,7 +45,7 @@ fn without_a_dual_step_pc_alm_is_predictive_coding_bit_for_bit() {
 /// −∂ℓ/∂z_l of a linear network per hidden layer, row-major, with e by the losses' definition.
 fn negative_adjoints(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec<f64>> {
     let (z, last) = (forward(network, data, loss), network.hidden());
-    let readout = &network.edges()[last];
+    let readout = &network.dense()[last];
     let mut adjoints = vec![Vec::new(); last];
     for s in 0..data.samples {
         let top = &z[last - 1][s * readout.cols()..][..readout.cols()];
@@ -56,9 +56,9 @@ fn negative_adjoints(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec
         let target = &data.y[s * output.len()..][..output.len()];
         let mut signal: Vec<f64> = output.iter().zip(target).map(|(f, y)| f - y).collect();
         for l in (0..last).rev() {
-            let edge = &network.edges()[l + 1];
+            let (edge, skip) = common::links(network)[l + 1];
             let mut below = transposed_product(edge, &signal);
-            if edge.skip() {
+            if skip {
                 below.iter_mut().zip(&signal).for_each(|(b, s)| *b += s);
             }
             adjoints[l].extend(below.iter().map(|b| -b));

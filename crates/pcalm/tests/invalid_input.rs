@@ -10,7 +10,7 @@ use pcalm::{
     gradient::Gradient,
     loss::Loss,
     minibatch::{Batch, Minibatch},
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     objective::Objective,
     optimizer::{OPTIMIZERS, Optimizer, Settings},
     rule::{self, Backprop, RuleSettings},
@@ -170,9 +170,9 @@ fn penalties_must_be_positive_and_one_or_one_per_layer() {
 
 #[test]
 fn edges_and_networks_that_do_not_fit_are_refused() {
-    let edge = |rows: usize, cols: usize, skip| Edge::new(vec![0.5; rows * cols], rows, cols, 1.0, skip).unwrap();
-    let refused = |edges: Vec<Edge<f64>>, named: &str| {
-        let message = Network::new(edges, Activation::Tanh, Placement::Pre).unwrap_err().to_string();
+    let edge = |rows: usize, cols: usize, skip| Link::new(vec![0.5; rows * cols], rows, cols, 1.0, skip).unwrap();
+    let refused = |edges: Vec<Link<f64>>, named: &str| {
+        let message = Network::chain(edges, Activation::Tanh, Placement::Pre).unwrap_err().to_string();
         assert!(message.contains(named), "{message}");
     };
     refused(vec![edge(2, 3, false)], "1 weight matrices");
@@ -182,6 +182,6 @@ fn edges_and_networks_that_do_not_fit_are_refused() {
     for (weights, rows, cols, scale) in
         [(vec![], 0, 2, 1.0), (vec![0.0; 5], 2, 3, 1.0), (vec![f64::NAN], 1, 1, 1.0), (vec![0.0], 1, 1, f64::INFINITY)]
     {
-        assert!(matches!(Edge::new(weights, rows, cols, scale, false), Err(Error::Network(_))));
+        assert!(matches!(Link::new(weights, rows, cols, scale, false), Err(Error::Network(_))));
     }
 }

@@ -14,7 +14,7 @@ use pcalm::{
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     minibatch::Batch,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     parametrization::{Architecture, PARAMETRIZATIONS},
     theory::{Equilibrium, Precision},
 };
@@ -26,8 +26,8 @@ fn unit(hidden: usize) -> (Vec<Precision>, Precision) {
 #[test]
 fn a_network_of_three_scalars_has_the_closed_form() {
     for (w1, w2, x, y) in [(0.7, 1.3, 0.9, -0.4), (-1.1, 0.2, 2.0, 1.0), (0.5, -3.0, -1.0, 0.3)] {
-        let edges = [w1, w2].map(|w| Edge::new(vec![w], 1, 1, 1.0, false).unwrap());
-        let network = Network::new(edges.to_vec(), Activation::Identity, Placement::Pre).unwrap();
+        let edges = [w1, w2].map(|w| Link::new(vec![w], 1, 1, 1.0, false).unwrap());
+        let network = Network::chain(edges.to_vec(), Activation::Identity, Placement::Pre).unwrap();
         let (layers, output) = unit(1);
         let solved = Equilibrium::new(&network, &layers, &output).unwrap();
         let (at, to) = (Mat::from_fn(1, 1, |_, _| x), Mat::from_fn(1, 1, |_, _| y));
@@ -134,7 +134,7 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
     for residual in [false, true] {
         let widths = vec![5, 6, 6, 6, 6, 3];
         let architecture =
-            Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre };
+            Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre, bias: false };
         for info in PARAMETRIZATIONS {
             let network = architecture.draw::<f64>((info.at)(0.4), 0.7, 12).unwrap();
             let (layers, output) = unit(network.hidden());

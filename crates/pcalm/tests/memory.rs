@@ -19,8 +19,8 @@ use pcalm::{
 };
 
 /// What a trainer reports after a step, beside what was said before.
-fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], placement: Placement) {
-    let exact = network(widths, true, Activation::Tanh, placement, 1);
+fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], activation: Activation, placement: Placement) {
+    let exact = network(widths, true, activation, placement, 1);
     let rules = [("bp", None, 0), ("pc-alm", None, 0), ("pc-nesterov", None, 1), ("pc-nesterov", Some(1e-9), 2)];
     for (name, tolerance, extra) in rules {
         for samples in [1, 16, 17, 31, 32, 33, 48, 64, 100] {
@@ -35,9 +35,10 @@ fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], placement: Place
                 let data = Data::new(&exact, samples, Loss::SquaredError, 1).cast::<B::Real>();
                 trainer.step(&data.batch(), 1e-3).unwrap();
                 let held = trainer.memory();
-                let count = parameters(widths).unwrap();
+                let shape = Architecture { placement, ..Architecture::residual(widths.to_vec(), activation) };
+                let count = parameters(&shape).unwrap();
                 assert_eq!(weight_bytes(count, B::Real::BYTES, info.moments), Some(held.weights as u64));
-                let states = state_bytes(&backend(), widths, placement, samples, extra);
+                let states = state_bytes(&backend(), &shape, samples, extra);
                 assert_eq!(states, Some(held.states as u64), "{name} {samples} {widths:?} {}", placement.name());
             }
         }
@@ -48,24 +49,27 @@ fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], placement: Place
 fn what_is_said_from_the_widths_is_what_a_trainer_then_holds() {
     for widths in [&[3, 4, 2][..], &[20, 8, 8, 8, 3], &[2, 5, 7, 30]] {
         for &placement in Placement::ALL {
-            check(Cpu::new, widths, placement);
-            check(Reference::<f64>::new, widths, placement);
+            for activation in [Activation::Tanh, Activation::Identity] {
+                check(Cpu::new, widths, activation, placement);
+                check(Reference::<f64>::new, widths, activation, placement);
+            }
         }
     }
 }
 
 #[test]
 fn what_cannot_be_counted_has_no_number_and_needs_no_memory_to_say_so() {
-    let huge = [1 << 40, 1 << 40, 10];
-    assert_eq!(parameters(&huge), None);
-    assert_eq!(parameters(&[1 << 32, 1 << 31, 4]), Some((1 << 63) + (1 << 33)));
+    let shape = |widths: &[usize]| Architecture::plain(widths.to_vec(), Activation::Tanh);
+    let bytes = |widths: &[usize], samples| state_bytes(&Cpu::new(), &shape(widths), samples, 0);
+    assert_eq!(parameters(&shape(&[1 << 40, 1 << 40, 10])), None);
+    assert_eq!(parameters(&shape(&[1 << 32, 1 << 31, 4])), Some((1 << 63) + (1 << 33)));
     assert_eq!(weight_bytes(1 << 62, 4, 2), None);
-    assert_eq!(state_bytes(&Cpu::new(), &[1 << 60, 1 << 60, 1 << 60], Placement::Pre, 64, 0), None);
-    assert_eq!(state_bytes(&Cpu::new(), &[2, 3, 1], Placement::Pre, usize::MAX, 0), None);
+    assert_eq!(bytes(&[1 << 60, 1 << 60, 1 << 60], 64), None);
+    assert_eq!(bytes(&[2, 3, 1], usize::MAX), None);
     // 2^42 units and one sample, padded to 16: some petabytes, counted all the same.
-    let many = state_bytes(&Cpu::new(), &[1, 1 << 42, 1], Placement::Pre, 1, 0);
+    let many = bytes(&[1, 1 << 42, 1], 1);
     assert!(many.is_some_and(|bytes| bytes > 1 << 48), "{many:?}");
-    assert_eq!(state_bytes(&Cpu::new(), &[3], Placement::Pre, 1, 0), None);
+    assert_eq!(bytes(&[3], 1), None);
 }
 
 fn check_draw<R: Real>(widths: &[usize], edge: &str, gibibytes: &str) {
@@ -74,6 +78,7 @@ fn check_draw<R: Real>(widths: &[usize], edge: &str, gibibytes: &str) {
         residual: true,
         activation: Activation::Relu,
         placement: Placement::Pre,
+        bias: false,
     };
     for info in PARAMETRIZATIONS {
         let error = shape.draw::<R>((info.at)(0.5), 1.0, 1).unwrap_err();

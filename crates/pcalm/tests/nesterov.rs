@@ -8,7 +8,7 @@ use pcalm::{
     activation::Activation,
     error::Error,
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     real::Real,
     rule::{self, RuleSettings},
     theory::nesterov_momentum,
@@ -16,8 +16,8 @@ use pcalm::{
 
 /// F = ½(z − x)² + ½(v z − y)²: one hidden unit behind the weight 1.
 fn scalar(v: f64) -> (Network<f64>, Data) {
-    let edges = vec![Edge::new(vec![1.0], 1, 1, 1.0, false).unwrap(), Edge::new(vec![v], 1, 1, 1.0, false).unwrap()];
-    let network = Network::new(edges, Activation::Identity, Placement::Pre).unwrap();
+    let edges = vec![Link::new(vec![1.0], 1, 1, 1.0, false).unwrap(), Link::new(vec![v], 1, 1, 1.0, false).unwrap()];
+    let network = Network::chain(edges, Activation::Identity, Placement::Pre).unwrap();
     (network, Data { x: vec![0.8], y: vec![-0.5], samples: 1 })
 }
 

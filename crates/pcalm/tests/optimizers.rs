@@ -18,7 +18,7 @@ fn small() -> Network<f64> {
 }
 
 fn weights(network: &Network<f64>) -> Vec<f64> {
-    network.edges().iter().flat_map(|e| e.weight().to_vec()).collect()
+    network.dense().iter().flat_map(|e| e.weight().to_vec()).collect()
 }
 
 /// Three updates with different gradients and rates, weight by weight: `by_hand` maps a weight

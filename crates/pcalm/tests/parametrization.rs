@@ -20,12 +20,18 @@ const L: usize = 5;
 const WIDTHS: [usize; L + 1] = [D, N, N, N, N, O];
 
 fn architecture(residual: bool) -> Architecture {
-    Architecture { widths: WIDTHS.to_vec(), residual, activation: Activation::Tanh, placement: Placement::Pre }
+    Architecture {
+        widths: WIDTHS.to_vec(),
+        residual,
+        activation: Activation::Tanh,
+        placement: Placement::Pre,
+        bias: false,
+    }
 }
 
 fn scales(parametrization: Parametrization, residual: bool, gamma0: f64) -> Vec<f64> {
     let network: Network<f64> = architecture(residual).draw(parametrization, gamma0, 1).unwrap();
-    network.edges().iter().map(|e| e.scale()).collect()
+    network.dense().iter().map(|e| e.scale()).collect()
 }
 
 /// a_1, hidden a_l and a_L of the table.
@@ -97,7 +103,7 @@ fn the_paths_start_computes_what_the_standard_parametrization_does() {
     // Weights of variance 1/n and scale 1, or of variance 1 and scale 1/√n: the same products.
     let draw = |p| architecture(false).draw::<f64>(p, 1.0, 4).unwrap();
     let effective = |network: &Network<f64>| -> Vec<f64> {
-        network.edges().iter().flat_map(|e| e.weight().iter().map(|w| e.scale() * w).collect::<Vec<_>>()).collect()
+        network.dense().iter().flat_map(|e| e.weight().iter().map(|w| e.scale() * w).collect::<Vec<_>>()).collect()
     };
     let (standard, path) = (draw(Parametrization::Standard), draw(Parametrization::Path { s: 0.0 }));
     assert!(relative(&effective(&path), &effective(&standard)) < 1e-14);
@@ -108,7 +114,7 @@ fn skips_stand_between_hidden_layers_of_equal_width_alone() {
     let skips = |widths: &[usize], residual| -> Vec<bool> {
         let shape = Architecture { widths: widths.to_vec(), ..architecture(residual) };
         let network: Network<f32> = shape.draw(Parametrization::MeanField, 1.0, 1).unwrap();
-        network.edges().iter().map(|e| e.skip()).collect()
+        common::links(&network).iter().map(|link| link.1).collect()
     };
     assert_eq!(skips(&[4, 4, 4, 4, 4], true), [false, true, true, false]);
     assert_eq!(skips(&[4, 4, 5, 5, 5], true), [false, false, true, false]);
@@ -119,7 +125,7 @@ fn skips_stand_between_hidden_layers_of_equal_width_alone() {
 fn moments(parametrization: Parametrization) -> (f64, f64, f64) {
     let shape = Architecture { widths: vec![150, 200, 2], ..architecture(false) };
     let network: Network<f64> = shape.draw(parametrization, 1.0, 6).unwrap();
-    let weights = network.edges()[0].weight();
+    let weights = network.dense()[0].weight();
     let mean = |f: fn(f64) -> f64| weights.iter().map(|&w| f(w)).sum::<f64>() / weights.len() as f64;
     (mean(|w| w), mean(|w| w * w), mean(|w| w.powi(4)))
 }
@@ -146,7 +152,7 @@ fn entries_have_the_variance_and_shape_of_the_table() {
 #[test]
 fn uniform_entries_stay_within_one_over_the_root_of_the_fan_in() {
     let network: Network<f64> = architecture(false).draw(Parametrization::StandardUniform, 1.0, 2).unwrap();
-    for edge in network.edges() {
+    for edge in network.dense() {
         let bound = 1.0 / (edge.cols() as f64).sqrt();
         assert!(edge.weight().iter().all(|w| w.abs() <= bound));
         assert!(edge.weight().iter().any(|w| w.abs() > 0.8 * bound));
@@ -155,7 +161,7 @@ fn uniform_entries_stay_within_one_over_the_root_of_the_fan_in() {
 
 fn drawn<R: Real>(parametrization: Parametrization, seed: u64) -> Vec<u64> {
     let network: Network<R> = architecture(true).draw(parametrization, 0.7, seed).unwrap();
-    network.edges().iter().flat_map(|e| [bits(e.weight()), bits(&[e.scale()])].concat()).collect()
+    network.dense().iter().flat_map(|e| [bits(e.weight()), bits(&[e.scale()])].concat()).collect()
 }
 
 #[test]
@@ -175,7 +181,7 @@ fn different_seeds_and_different_layers_have_different_weights() {
     let seen: BTreeSet<u64> = (0..20).map(|seed| drawn::<f64>(Parametrization::MeanField, seed)[0]).collect();
     assert_eq!(seen.len(), 20);
     let network: Network<f64> = architecture(false).draw(Parametrization::MeanField, 1.0, 1).unwrap();
-    let first: BTreeSet<u64> = network.edges()[1..4].iter().map(|e| e.weight()[0].to_bits()).collect();
+    let first: BTreeSet<u64> = network.dense()[1..4].iter().map(|e| e.weight()[0].to_bits()).collect();
     assert_eq!(first.len(), 3);
 }
 

@@ -6,20 +6,20 @@ use common::{Data, distance, run};
 use pcalm::{
     activation::Activation,
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     rule::RuleSettings,
 };
 
 const TOLERANCE: f64 = 2e-5;
 
 fn network() -> Network<f64> {
-    let edge = |weight: [f64; 4], scale: f64, skip| Edge::new(weight.to_vec(), 2, 2, scale, skip).unwrap();
+    let edge = |weight: [f64; 4], scale: f64, skip| Link::new(weight.to_vec(), 2, 2, scale, skip).unwrap();
     let edges = vec![
         edge([0.2, -0.3, 0.4, 0.1], 0.5f64.sqrt(), false),
         edge([0.5, -0.2, 0.3, 0.7], (1.0 / 6.0f64).sqrt(), true),
         edge([-0.4, 0.6, 0.8, -0.1], 0.5, false),
     ];
-    Network::new(edges, Activation::Tanh, Placement::Pre).unwrap()
+    Network::chain(edges, Activation::Tanh, Placement::Pre).unwrap()
 }
 
 fn data() -> Data {

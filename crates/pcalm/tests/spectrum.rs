@@ -14,7 +14,7 @@ use pcalm::{
     infer::{Step, Stop, infer},
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     parametrization::{Architecture, Parametrization},
     rule::{self, Rule, RuleSettings},
     stack::Stack,
@@ -125,7 +125,7 @@ fn extreme_eigenvalues_equal_dense_ones_by_either_way() {
     {
         let mut widths = vec![width; depth + 1];
         (widths[0], widths[depth]) = (5, 3);
-        let architecture = Architecture { widths, residual, activation, placement: Placement::Pre };
+        let architecture = Architecture { widths, residual, activation, placement: Placement::Pre, bias: false };
         let network = architecture.draw::<f64>(Parametrization::Ntp, 1.0, 2).unwrap();
         for loss in [Loss::SquaredError, Loss::CrossEntropy] {
             let data = Data::new(&network, 1, loss, 2);
@@ -167,7 +167,7 @@ fn watched_ends_of_the_spectrum_keep_up_with_changing_weights() {
         assert!((found_max / wanted.max() - 1.0).abs() < 2e-3, "step {step}: {found_max}, λ_max {}", wanted.max());
         assert!((found_min / wanted.min() - 1.0).abs() < 2e-3, "step {step}: {found_min}, λ_min {}", wanted.min());
         assert!(found_max <= wanted.max() * (1.0 + 1e-12) && found_min >= wanted.min() * (1.0 - 1e-12));
-        for (edge, l) in network.edges_mut().iter_mut().zip(0..) {
+        for (edge, l) in network.dense_mut().into_iter().zip(0..) {
             let noise = numbers(edge.weight().len(), 500 + 10 * step + l);
             edge.weight_mut().iter_mut().zip(noise).for_each(|(w, n)| *w += 0.02 * n);
         }
@@ -180,9 +180,9 @@ fn orthogonal_chain(width: usize, free: usize) -> Network<f64> {
         let q = DMatrix::from_vec(width, width, numbers(width * width, 50 + l as u64)).qr().q();
         let scale = 0.5 + l as f64 / free as f64;
         let weight = q.transpose().iter().map(|w| w / scale).collect();
-        Edge::new(weight, width, width, scale, false).unwrap()
+        Link::new(weight, width, width, scale, false).unwrap()
     });
-    Network::new(edges.collect(), Activation::Identity, Placement::Pre).unwrap()
+    Network::chain(edges.collect(), Activation::Identity, Placement::Pre).unwrap()
 }
 
 #[test]
@@ -371,7 +371,8 @@ fn the_radius_of_large_networks_equals_the_dense_one() {
     let mut widths = vec![38; 29];
     (widths[0], widths[28]) = (6, 4);
     for (activation, residual) in [(Activation::Relu, true), (Activation::Identity, false)] {
-        let architecture = Architecture { widths: widths.clone(), residual, activation, placement: Placement::Pre };
+        let architecture =
+            Architecture { widths: widths.clone(), residual, activation, placement: Placement::Pre, bias: false };
         let network = architecture.draw::<f64>(Parametrization::Ntp, 1.0, 3).unwrap();
         let data = Data::new(&network, 1, Loss::SquaredError, 3);
         let linearisation = linearise(&network, &data, Loss::SquaredError, &[1.0]);

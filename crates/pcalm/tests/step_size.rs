@@ -59,7 +59,7 @@ fn the_curvature_behind_the_stability_warning_is_right_to_two_digits() {
     for (width, depth) in [(32, 32), (8, 64), (64, 16)] {
         let mut widths = vec![width; depth + 1];
         (widths[0], widths[depth]) = (20, 10);
-        let shape = Architecture { widths, residual: true, activation: Activation::Tanh, placement: Placement::Pre };
+        let shape = Architecture::residual(widths, Activation::Tanh);
         let network = shape.draw::<f64>(Parametrization::MeanField, 1.0, 1).unwrap();
         let data = Data::new(&network, 1, Loss::SquaredError, 2);
         let objective = Loss::SquaredError.into();

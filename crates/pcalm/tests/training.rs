@@ -17,7 +17,7 @@ use pcalm::{
 
 fn trainer<B: Backend>(backend: B, exact: &Network<f64>, rule: &str, eta: f64) -> Trainer<B> {
     let network = exact.cast::<B::Real>();
-    let settings = common::settings(2 * exact.edges().len(), eta);
+    let settings = common::settings(2 * exact.dense().len(), eta);
     let optimizer = Optimizer::new(Settings::default(), &network).unwrap();
     let rule = rule::build::<B>(rule, &settings).unwrap();
     Trainer::new(network, rule, optimizer, Minibatch::new(backend, Loss::SquaredError)).unwrap()
@@ -30,7 +30,7 @@ fn train<B: Backend>(backend: B, exact: &Network<f64>, rule: &str, seed: u64) ->
         let data = Data::new(exact, 40, Loss::SquaredError, 100 * seed + step).cast::<B::Real>();
         trainer.step(&data.batch(), 1e-3).unwrap();
     }
-    trainer.network().edges().iter().flat_map(|e| e.weight().iter().map(|w| w.wide())).collect()
+    trainer.network().dense().iter().flat_map(|e| e.weight().iter().map(|w| w.wide())).collect()
 }
 
 #[test]

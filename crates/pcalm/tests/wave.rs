@@ -11,7 +11,7 @@ use pcalm::{
     lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     parametrization::{Architecture, Parametrization},
     rule::{self, RuleSettings},
     theory::{Iteration, Linearisation, Wave, crossing_time, dispersion, stability_map},
@@ -22,7 +22,7 @@ const SAMPLES: usize = 8;
 fn residual_network(depth: usize, activation: Activation, seed: u64) -> Network<f64> {
     let mut widths = vec![32; depth + 1];
     (widths[0], widths[depth]) = (20, 10);
-    let architecture = Architecture { widths, residual: true, activation, placement: Placement::Pre };
+    let architecture = Architecture::residual(widths, activation);
     architecture.draw(Parametrization::MeanField, 1.0, seed).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn check(network: &Network<f64>, limits: &Limits) {
         let wanted = (eta * alpha).sqrt();
         let crossing = crossing_time(depth, eta, alpha);
         let wave = watch(network, &data, eta, alpha, (1.6 * crossing) as usize);
-        let what = format!("{} L {depth} α {alpha}", network.activation().name());
+        let what = format!("{} L {depth} α {alpha}", network.as_chain().unwrap().activation().name());
         let speed = wave.front_speed().expect("the front crosses");
         assert!((speed / wanted - 1.0).abs() < limits.speed, "{what}: {speed} layers per step, predicted {wanted}");
         let inflection = wave.inflection().unwrap();
@@ -85,11 +85,11 @@ fn credit_crosses_128_layers_at_the_predicted_speed() {
 #[test]
 fn with_weak_hidden_weights_linear_networks_have_the_predicted_speed_too() {
     let network = residual_network(64, Activation::Identity, 3);
-    let edges = network.edges().iter().map(|e| {
-        let scale = if e.skip() { 0.1 * e.scale() } else { e.scale() };
-        Edge::new(e.weight().to_vec(), e.rows(), e.cols(), scale, e.skip()).unwrap()
+    let edges = common::links(&network).into_iter().map(|(e, skip)| {
+        let scale = if skip { 0.1 * e.scale() } else { e.scale() };
+        Link::new(e.weight().to_vec(), e.rows(), e.cols(), scale, skip).unwrap()
     });
-    let weak = Network::new(edges.collect(), Activation::Identity, Placement::Pre).unwrap();
+    let weak = Network::chain(edges.collect(), Activation::Identity, Placement::Pre).unwrap();
     check(&weak, &Limits { speed: 0.05, inflection: 0.15 });
 }
 
@@ -117,8 +117,7 @@ fn modes_are_damped_and_turn_as_their_singular_values_say() {
     // A readout of almost nothing: without S every mode is on its own.
     let mut widths = vec![6; 25];
     (widths[0], widths[24]) = (5, 3);
-    let architecture =
-        Architecture { widths, residual: true, activation: Activation::Identity, placement: Placement::Pre };
+    let architecture = Architecture::residual(widths, Activation::Identity);
     let network = architecture.draw::<f64>(Parametrization::MeanField, 1e4, 2).unwrap();
     let (x, y) = (numbers(5, 1), numbers(3, 2));
     let linearisation = Linearisation::at_forward_pass(&network, &Loss::SquaredError.into(), &x, &y).unwrap();

@@ -6,18 +6,53 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     backend::Reference,
     loss::Loss,
-    network::Placement,
+    network::{Network, Placement},
     optimizer::{MethodInfo, OPTIMIZERS, Schedule},
     parametrization::{PARAMETRIZATIONS, Parametrization},
+    real::Real,
     rule::{Credit, RuleInfo, rules},
 };
+
+/// Which edges a network has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topology {
+    /// Neighbours, and skips between hidden layers of equal width.
+    Residual,
+    /// Neighbours alone.
+    Chain,
+    /// Those of a network file.
+    File,
+}
+
+impl Topology {
+    /// All of them, for lists and tests.
+    pub const ALL: &'static [Topology] = &[Topology::Residual, Topology::Chain, Topology::File];
+
+    /// The name used in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Topology::Residual => "residual",
+            Topology::Chain => "chain",
+            Topology::File => "file",
+        }
+    }
+
+    /// That of a network.
+    pub fn of<R: Real>(network: &Network<R>) -> Self {
+        match network.as_chain() {
+            None => Topology::File,
+            Some(chain) if chain.is_residual() => Topology::Residual,
+            Some(_) => Topology::Chain,
+        }
+    }
+}
 
 /// What every name stands for.
 pub struct Choices {
     pub(super) activation: Activation,
     pub(super) placement: Placement,
     pub(super) loss: Loss,
-    pub(super) residual: bool,
+    pub(super) topology: Topology,
     pub(super) parametrization: Parametrization,
     pub(super) optimizer: &'static MethodInfo,
     pub(super) schedule: Schedule,
@@ -49,7 +84,9 @@ impl Choices {
                 Placement::from_name,
             )?,
             loss: choose("loss", &e.loss, Loss::ALL.iter().map(|l| l.name()), Loss::from_name)?,
-            residual: switch("topology", &e.topology, ["residual", "chain"])?,
+            topology: choose("topology", &e.topology, Topology::ALL.iter().map(|t| t.name()), |name| {
+                Topology::ALL.iter().copied().find(|t| t.name() == name)
+            })?,
             parametrization: choose(
                 "parametrization",
                 &e.parametrization,

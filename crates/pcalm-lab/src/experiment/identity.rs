@@ -212,10 +212,10 @@ mod tests {
         let options = Table::try_from(Experiment { width: 8, ..Experiment::default() }).unwrap();
         let before = Identity::of_options(&options, &FROZEN);
         let (mut later, mut frozen) = (options, FROZEN.clone());
-        later.insert("bias".into(), Value::Boolean(false));
-        frozen.insert("bias".into(), Value::Boolean(false));
+        later.insert("later".into(), Value::Boolean(false));
+        frozen.insert("later".into(), Value::Boolean(false));
         assert_eq!(Identity::of_options(&later, &frozen).digits(), before.digits());
-        later.insert("bias".into(), Value::Boolean(true));
+        later.insert("later".into(), Value::Boolean(true));
         assert_ne!(Identity::of_options(&later, &frozen).digits(), before.digits());
     }
 

@@ -98,7 +98,8 @@ pub struct Experiment {
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub widths: Option<Vec<usize>>,
-    /// `residual` (skips between hidden layers of equal width) or `chain`.
+    /// `residual` (skips between hidden layers of equal width), `chain`, or, with --init, `file`: the edges of a
+    /// network whose edges join more than neighbours.
     #[arg(long, default_value = "residual", help_heading = "Network")]
     pub topology: String,
     /// Activation φ: `pcalm list activations`.
@@ -107,6 +108,9 @@ pub struct Experiment {
     /// Activation before (`pre`) or after (`post`) the product.
     #[arg(long, default_value = "pre", help_heading = "Network")]
     pub placement: String,
+    /// Give every layer a bias, drawn as 0.
+    #[arg(long, help_heading = "Network")]
+    pub bias: bool,
     /// `squared-error` or `cross-entropy`.
     #[arg(long, default_value = "squared-error", help_heading = "Network")]
     pub loss: String,

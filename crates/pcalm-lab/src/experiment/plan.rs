@@ -1,6 +1,6 @@
 //! An experiment with every choice resolved to a value of the library.
 
-use super::{Choices, Experiment, start::shape};
+use super::{Choices, Experiment, choices::Topology, start::shape};
 use crate::{dataset::Dataset, error::LabError, extremes, model::check_fit};
 use pcalm::{
     backend::Backend,
@@ -64,7 +64,7 @@ impl Plan {
             activation,
             placement,
             loss,
-            residual,
+            topology,
             parametrization,
             optimizer,
             schedule,
@@ -74,7 +74,11 @@ impl Plan {
             budget,
         } = Choices::of(e)?;
 
-        let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement };
+        if topology == Topology::File && e.init.is_none() {
+            return Err(LabError::option("topology", "`file` needs a network file; give it with --init"));
+        }
+        let residual = topology == Topology::Residual;
+        let architecture = Architecture { widths: widths(e, data)?, residual, activation, placement, bias: e.bias };
         refuse_targets_unfit_for(loss, data)?;
         let track_eta = e.eta == "auto-track";
         let auto_eta = e.eta == "auto" || track_eta;

@@ -1,8 +1,9 @@
 //! A network file to start from, and the options that it decides.
 
-use super::Experiment;
+use super::{Experiment, choices::Topology};
 use crate::error::LabError;
 use pcalm::{
+    activation::Activation,
     network::{Network, file::NetworkFile},
     parametrization::Architecture,
     real::Real,
@@ -23,7 +24,7 @@ pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Ex
         let problem = format!("{asked} contradicts {}, which has {found}; leave it out", path.display());
         Err(LabError::option(option, problem))
     };
-    let topology = if shape.residual { "residual" } else { "chain" };
+    let topology = Topology::of(&file.network).name();
     let names = [
         ("topology", &e.topology, topology),
         ("activation", &e.activation, shape.activation.name()),
@@ -34,6 +35,9 @@ pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Ex
         if is_given(option) && asked != found {
             return refuse(option, format!("`{asked}`"), format!("`{found}`"));
         }
+    }
+    if is_given("bias") && e.bias && !shape.bias {
+        return refuse("bias", "it".to_owned(), "no biases".to_owned());
     }
     match &e.widths {
         Some(asked) if is_given("widths") && asked.as_slice() != hidden => {
@@ -53,6 +57,7 @@ pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Ex
         activation: shape.activation.name().to_owned(),
         placement: shape.placement.name().to_owned(),
         loss: file.loss.name().to_owned(),
+        bias: shape.bias,
         depth: shape.depth(),
         width: if uniform { hidden[0] } else { e.width },
         widths: (!uniform).then(|| hidden.to_vec()),
@@ -60,14 +65,26 @@ pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Ex
     })
 }
 
-/// The architecture of a network.
+/// The architecture of a network; of one that is no chain, as far as it has one.
 pub fn shape<R: Real>(network: &Network<R>) -> Architecture {
     let mut widths = vec![network.inputs()];
     widths.extend(network.widths());
-    Architecture {
-        widths,
-        residual: network.is_residual(),
-        activation: network.activation(),
-        placement: network.placement(),
+    let bias = network.has_biases();
+    match network.as_chain() {
+        Some(chain) => Architecture {
+            widths,
+            residual: chain.is_residual(),
+            activation: chain.activation(),
+            placement: chain.placement(),
+            bias,
+        },
+        None => {
+            let mut curved = network.dense().into_iter().filter(|dense| dense.activation() != Activation::Identity);
+            let plain = Architecture { bias, ..Architecture::plain(widths, Activation::Identity) };
+            curved.next().map_or(plain.clone(), |dense| {
+                let (activation, placement) = (dense.activation(), dense.placement());
+                Architecture { activation, placement, ..plain }
+            })
+        }
     }
 }

@@ -14,7 +14,7 @@ use pcalm::{
     lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     objective::Objective,
     rule::{Backprop, Rule, RuleSettings, build},
     state::State,
@@ -57,8 +57,8 @@ struct Goal {
 }
 
 fn draw(_lab: &Lab) -> Result<Product, LabError> {
-    let edges = WEIGHTS.iter().map(|&w| Edge::new(vec![w], 1, 1, 1.0, false));
-    let network = Network::new(edges.collect::<Result<_, _>>()?, Activation::Identity, Placement::Pre)?;
+    let edges = WEIGHTS.iter().map(|&w| Link::new(vec![w], 1, 1, 1.0, false));
+    let network = Network::chain(edges.collect::<Result<_, _>>()?, Activation::Identity, Placement::Pre)?;
     let (x, y) = ([SAMPLE.0], [SAMPLE.1]);
     let (backend, batch) = (Reference::<f64>::new(), Batch::new(&x, &y, 1)?);
     let objective = Objective::from(Loss::SquaredError);

@@ -31,6 +31,7 @@ use pcalm::{
     error::StabilityBound,
     loss::Loss,
     minibatch::{Minibatch, Report},
+    network::Dense,
     real::Real,
     rule::RuleSettings,
     train::Trainer,
@@ -302,8 +303,8 @@ impl<B: Backend + Copy> Run<'_, B> {
             return Ok(());
         }
         // Weights that have just overflowed cannot be gone on from; the next forward pass will say so.
-        let edges = self.trainer.network().edges();
-        if !edges.iter().all(|e| e.weight().iter().all(|w| w.wide().is_finite())) {
+        let mut weights = self.trainer.network().dense().into_iter().flat_map(Dense::parameters);
+        if !weights.all(|w| w.wide().is_finite()) {
             return Ok(());
         }
         self.tables.flush()?;

@@ -15,7 +15,6 @@ use crate::{
     record::{csv, json},
 };
 use pcalm::{
-    activation::Activation,
     backend::{Backend, Reference},
     loss::Loss,
     minibatch::Minibatch,
@@ -61,7 +60,7 @@ impl Case {
 
     /// Whether the theory is exact for it: no activation, and a quadratic loss.
     pub fn is_linear(&self) -> bool {
-        self.network.activation() == Activation::Identity && self.objective.loss() == Loss::SquaredError
+        self.network.is_linear() && self.objective.loss() == Loss::SquaredError
     }
 
     /// ρ_l, one per hidden layer.

@@ -5,11 +5,11 @@
 
 use super::sweeps::{
     Kernel, Sweeps,
-    edge::{self, add},
+    dense::{self, add},
 };
 use crate::{
     activation::Activation,
-    network::Edge,
+    network::Dense,
     real::Real,
     stack::{LANES, Matrix},
 };
@@ -32,31 +32,44 @@ impl<R: Real> Reference<R> {
 impl<R: Real> Kernel for Plain<R> {
     type Real = R;
 
-    fn forward(&self, edge: &Edge<R>, x: &Matrix<R>, skip: Option<&Matrix<R>>, out: &mut Matrix<R>) {
-        let n = edge.cols();
-        let weight = |row: usize, k: usize| edge.weight()[row * n + k];
-        multiply(edge.scale(), edge.rows(), n, weight, x, out);
-        if let Some(skip) = skip {
-            add(skip, out);
+    fn forward(
+        &self,
+        dense: &Dense<R>,
+        x: &Matrix<R>,
+        bias: Option<&[R]>,
+        base: Option<&Matrix<R>>,
+        out: &mut Matrix<R>,
+    ) {
+        let n = dense.cols();
+        let weight = |row: usize, k: usize| dense.weight()[row * n + k];
+        multiply(dense.scale(), dense.rows(), n, weight, x, out);
+        if let Some(bias) = bias {
+            let cols = out.cols();
+            for (row, &b) in out.data_mut().chunks_exact_mut(cols).zip(bias) {
+                row.iter_mut().for_each(|v| *v += b);
+            }
+        }
+        if let Some(base) = base {
+            add(base, out);
         }
     }
 
     fn transposed(
         &self,
-        edge: &Edge<R>,
+        dense: &Dense<R>,
         q: &Matrix<R>,
         gate: Option<&Matrix<R>>,
-        skip: Option<&Matrix<R>>,
+        base: Option<&Matrix<R>>,
         out: &mut Matrix<R>,
     ) {
-        let n = edge.cols();
-        let weight = |row: usize, k: usize| edge.weight()[k * n + row];
-        multiply(edge.scale(), n, edge.rows(), weight, q, out);
+        let n = dense.cols();
+        let weight = |row: usize, k: usize| dense.weight()[k * n + row];
+        multiply(dense.scale(), n, dense.rows(), weight, q, out);
         if let Some(slopes) = gate {
-            edge::gate(slopes, out);
+            dense::gate(slopes, out);
         }
-        if let Some(skip) = skip {
-            add(skip, out);
+        if let Some(base) = base {
+            add(base, out);
         }
     }
 

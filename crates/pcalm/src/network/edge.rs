@@ -1,81 +1,62 @@
-//! One dense edge: weights, scale and skip.
+//! Edges: what one node of a network adds to the prediction of another.
 
-use crate::{error::Error, real::Real};
+use super::Dense;
+use crate::{activation::Activation, real::Real};
 
-/// A dense edge a W (+ identity skip) from `cols` to `rows` units.
+/// From node `from` to node `to`, of a network whose nodes are 0, the input, to L, the output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edge<R> {
-    weight: Vec<R>,
-    rows: usize,
-    cols: usize,
-    scale: R,
-    skip: bool,
+    /// The node it reads.
+    pub from: usize,
+    /// The node it predicts, a later one.
+    pub to: usize,
+    /// What it computes.
+    pub map: Map<R>,
+}
+
+/// What an edge computes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Map<R> {
+    /// The identity: the node read is passed on unchanged.
+    Skip,
+    /// A dense map.
+    Dense(Dense<R>),
 }
 
 impl<R: Real> Edge<R> {
-    /// An edge with row-major weights W of shape `[rows, cols]`, scale a and skip τ.
-    pub fn new(weight: Vec<R>, rows: usize, cols: usize, scale: R, skip: bool) -> Result<Self, Error> {
-        if rows == 0 || cols == 0 {
-            return Err(Error::Network(format!("a weight matrix of shape [{rows}, {cols}] has no entries")));
+    /// The dense map, if it is one.
+    pub fn dense(&self) -> Option<&Dense<R>> {
+        match &self.map {
+            Map::Dense(dense) => Some(dense),
+            Map::Skip => None,
         }
-        if rows.checked_mul(cols) != Some(weight.len()) {
-            return Err(Error::Network(format!(
-                "a weight matrix of shape [{rows}, {cols}] needs {rows} × {cols} numbers, got {}",
-                weight.len()
-            )));
+    }
+
+    /// The dense map, if it is one.
+    pub fn dense_mut(&mut self) -> Option<&mut Dense<R>> {
+        match &mut self.map {
+            Map::Dense(dense) => Some(dense),
+            Map::Skip => None,
         }
-        if let Some(at) = weight.iter().position(|w| !w.is_finite()) {
-            return Err(Error::Network(format!(
-                "weight [{}, {}] is {}; weights must be finite",
-                at / cols,
-                at % cols,
-                weight[at]
-            )));
-        }
-        if !scale.is_finite() {
-            return Err(Error::Network(format!("an edge's scale is {scale}; scales must be finite")));
-        }
-        Ok(Edge { weight, rows, cols, scale, skip })
     }
 
-    /// W, row-major `[rows, cols]`.
-    pub fn weight(&self) -> &[R] {
-        &self.weight
+    /// Whether it is the identity.
+    pub fn is_skip(&self) -> bool {
+        matches!(self.map, Map::Skip)
     }
 
-    /// W, row-major `[rows, cols]`.
-    pub fn weight_mut(&mut self) -> &mut [R] {
-        &mut self.weight
+    /// Whether it is linear in what it reads, up to a bias.
+    pub fn is_linear(&self) -> bool {
+        self.dense().is_none_or(|dense| dense.activation() == Activation::Identity)
     }
 
-    /// Units the edge predicts.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Units it reads.
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    /// The scale a of the parametrization.
-    pub fn scale(&self) -> R {
-        self.scale
-    }
-
-    /// Whether the edge also passes its input on unchanged (τ = 1).
-    pub fn skip(&self) -> bool {
-        self.skip
-    }
-
-    /// The same edge in another number type.
+    /// The same in another number type.
     pub fn cast<S: Real>(&self) -> Edge<S> {
-        Edge {
-            weight: self.weight.iter().map(|w| S::of(w.wide())).collect(),
-            rows: self.rows,
-            cols: self.cols,
-            scale: S::of(self.scale.wide()),
-            skip: self.skip,
-        }
+        let map = match &self.map {
+            Map::Skip => Map::Skip,
+            Map::Dense(dense) => Map::Dense(dense.cast()),
+        };
+        Edge { from: self.from, to: self.to, map }
     }
 }

@@ -1,11 +1,15 @@
 //! Network files: weights and architecture as safetensors, for exchange with other frameworks.
 //!
-//! Tensors `w.1` … `w.L`, shape `[out, in]`, `F32` or `F64`. Metadata: `activation`; `placement`
-//! (`pre` or `post`; absent = `pre`); `skips`, one 0 or 1 per edge (absent = none); `scales`, one
-//! number per edge (absent = all 1); `loss` (absent = `squared-error`); `depth`, L (absent = the highest
-//! number of a tensor: then a file that has lost its last one cannot be told from a shallower network's).
+//! Tensors `w.1` … `w.L`, shape `[out, in]`, and where there are biases `b.1` … `b.L`, shape `[out]`; `F32` or `F64`.
+//! Metadata: `activation`; `placement` (`pre` or `post`; absent = `pre`); `skips`, one 0 or 1 per matrix (absent =
+//! none); `scales`, one number per matrix (absent = all 1); `biases`, one 0 or 1 per matrix (absent = those whose tensor
+//! is there); `loss` (absent = `squared-error`); `depth`, L (absent = the highest number of a tensor: then a file that
+//! has lost its last one cannot be told from a shallower network's).
+//!
+//! A network that is no chain has instead of `skips` a list `edges` (`0-1 dense,1-2 dense,0-2 skip`, in the order of
+//! [`Network::edges`]), and `activations` and `placements` per matrix.
 
-use super::{Edge, Network, Placement};
+use super::{Dense, Edge, Link, Map, Network, Placement};
 use crate::{
     activation::{ACTIVATIONS, Activation},
     error::Error,
@@ -42,31 +46,13 @@ impl<R: Real> NetworkFile<R> {
         if depth < highest {
             return Err(Error::File(format!("a tensor `w.{highest}`, though the metadata's `depth` is {depth}")));
         }
-        let activation = file.metadata.get("activation").ok_or_else(|| {
-            let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
-            Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))
-        })?;
-        let activation = named("activation", activation, Activation::from_name)?;
-        let placement =
-            file.metadata.get("placement").map(|v| named("placement", v, Placement::from_name)).transpose()?;
         let loss = file.metadata.get("loss").map(|v| named("loss", v, Loss::from_name)).transpose()?;
-        let skips = list(file, "skips", depth, |v| match v {
-            "0" => Some(false),
-            "1" => Some(true),
-            _ => None,
-        })?;
-        let scales = list(file, "scales", depth, |v| v.parse::<f64>().ok().filter(|a| a.is_finite()))?;
-        let edges = (0..depth)
-            .map(|l| {
-                let (rows, cols, values) = file.matrix(&format!("w.{}", l + 1))?;
-                let scale = scales.as_ref().map_or(1.0, |s| s[l]);
-                let skip = skips.as_ref().is_some_and(|s| s[l]);
-                Edge::new(values.to_vec(), rows, cols, R::of(scale), skip)
-                    .map_err(|e| misfit(e, &format!("w.{}: ", l + 1)))
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
-        let network = Network::new(edges, activation, placement.unwrap_or_default()).map_err(|e| misfit(e, ""))?;
-        Ok(NetworkFile { network, loss: loss.unwrap_or_default() })
+        let dense = dense(file, depth)?;
+        let network = match file.metadata.contains_key("edges") {
+            true => graph(file, dense),
+            false => chain(file, dense),
+        };
+        Ok(NetworkFile { network: network.map_err(|e| misfit(e, ""))?, loss: loss.unwrap_or_default() })
     }
 
     /// Reads a network file.
@@ -87,24 +73,114 @@ impl<R: Real> NetworkFile<R> {
     }
 }
 
+/// The linear parts of the `depth` dense edges.
+fn dense<R: Real>(file: &TensorFile<R>, depth: usize) -> Result<Vec<Dense<R>>, Error> {
+    let scales = list(file, "scales", depth, |v| v.parse::<f64>().ok().filter(|a| a.is_finite()))?;
+    let biases = list(file, "biases", depth, flag)?;
+    let one = |l: usize| {
+        let (weight, bias) = (format!("w.{}", l + 1), format!("b.{}", l + 1));
+        let (rows, cols, values) = file.matrix(&weight)?;
+        let dense = Dense::new(values.to_vec(), rows, cols, R::of(scales.as_ref().map_or(1.0, |s| s[l])))
+            .map_err(|e| misfit(e, &format!("{weight}: ")))?;
+        let there = file.names().any(|name| name == bias);
+        match biases.as_ref().map_or(there, |b| b[l]) {
+            true => dense.biased(file.vector(&bias)?).map_err(|e| misfit(e, &format!("{bias}: "))),
+            false if there => Err(Error::File(format!("a tensor `{bias}`, which the metadata's `biases` has not"))),
+            false => Ok(dense),
+        }
+    };
+    (0..depth).map(one).collect()
+}
+
+fn chain<R: Real>(file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
+    let activation = file.metadata.get("activation").ok_or_else(|| {
+        let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
+        Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))
+    })?;
+    let activation = named("activation", activation, Activation::from_name)?;
+    let placement = file.metadata.get("placement").map(|v| named("placement", v, Placement::from_name)).transpose()?;
+    let skips = list(file, "skips", dense.len(), flag)?.unwrap_or_else(|| vec![false; dense.len()]);
+    let links = dense.into_iter().zip(skips).map(|(dense, skip)| Link { dense, skip });
+    Network::chain(links.collect(), activation, placement.unwrap_or_default())
+}
+
+fn graph<R: Real>(file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
+    let missing = |key: &str| Error::File(format!("the metadata has `edges`, but no `{key}`"));
+    let activations = list(file, "activations", dense.len(), |v| known(v, Activation::from_name))?;
+    let placements = list(file, "placements", dense.len(), |v| known(v, Placement::from_name))?;
+    let activations = activations.ok_or_else(|| missing("activations"))?;
+    let placements = placements.ok_or_else(|| missing("placements"))?;
+    let count = dense.len();
+    let mut dense = dense.into_iter().zip(activations.into_iter().zip(placements));
+    let mut edges = Vec::new();
+    for text in file.metadata.get("edges").into_iter().flat_map(|list| list.split(',')) {
+        let broken = || Error::File(format!("metadata `edges` holds `{}`", text.trim()));
+        let (ends, kind) = text.trim().split_once(' ').ok_or_else(broken)?;
+        let (from, to) = ends.split_once('-').ok_or_else(broken)?;
+        let (from, to) = (from.parse().map_err(|_| broken())?, to.parse().map_err(|_| broken())?);
+        let map = match kind.trim() {
+            "skip" => Map::Skip,
+            "dense" => {
+                let few = || Error::File(format!("metadata `edges` has more dense ones than {count}"));
+                let (dense, (activation, placement)) = dense.next().ok_or_else(few)?;
+                Map::Dense(dense.activated(activation, placement))
+            }
+            _ => return Err(broken()),
+        };
+        edges.push(Edge { from, to, map });
+    }
+    let left = dense.count();
+    if left > 0 {
+        return Err(Error::File(format!(
+            "metadata `edges` has {} dense ones for {count} weight matrices",
+            count - left
+        )));
+    }
+    Network::new(edges)
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
 /// A network's weights, borrowed, with the metadata of a network file.
 pub fn tensors<R: Real>(network: &Network<R>, loss: Loss) -> TensorFile<'_, R> {
     let mut file = TensorFile::default();
-    let edges = network.edges();
-    for (l, edge) in edges.iter().enumerate() {
-        file.insert(format!("w.{}", l + 1), &[edge.rows(), edge.cols()], edge.weight());
+    let dense = network.dense();
+    for (l, dense) in dense.iter().enumerate() {
+        file.insert(format!("w.{}", l + 1), &[dense.rows(), dense.cols()], dense.weight());
+        if let Some(bias) = dense.bias() {
+            file.insert(format!("b.{}", l + 1), &[bias.len()], bias);
+        }
     }
-    let join = |values: Vec<String>| values.join(",");
-    let entries = [
-        ("activation", network.activation().name().to_owned()),
-        ("placement", network.placement().name().to_owned()),
-        ("loss", loss.name().to_owned()),
-        ("depth", network.depth().to_string()),
-        ("skips", join(edges.iter().map(|e| u8::from(e.skip()).to_string()).collect())),
-        // Widened first: the shortest decimal of the f64 reads back to the same number.
-        ("scales", join(edges.iter().map(|e| e.scale().wide().to_string()).collect())),
-    ];
-    file.metadata.extend(entries.map(|(key, value)| (key.to_owned(), value)));
+    let list = |of: &dyn Fn(&Dense<R>) -> String| dense.iter().map(|dense| of(dense)).collect::<Vec<_>>().join(",");
+    let flag = |set: bool| u8::from(set).to_string();
+    let mut note = |key: &str, value: String| file.metadata.insert(key.to_owned(), value);
+    note("loss", loss.name().to_owned());
+    note("depth", dense.len().to_string());
+    // Widened first: the shortest decimal of the f64 reads back to the same number.
+    note("scales", list(&|dense| dense.scale().wide().to_string()));
+    if network.has_biases() {
+        note("biases", list(&|dense| flag(dense.bias().is_some())));
+    }
+    match network.as_chain() {
+        Some(chain) => {
+            note("activation", chain.activation().name().to_owned());
+            note("placement", chain.placement().name().to_owned());
+            note("skips", (0..chain.depth()).map(|l| flag(chain.link(l).1)).collect::<Vec<_>>().join(","));
+        }
+        None => {
+            let kind = |edge: &Edge<R>| if edge.is_skip() { "skip" } else { "dense" };
+            let edges = network.edges().iter().map(|edge| format!("{}-{} {}", edge.from, edge.to, kind(edge)));
+            note("edges", edges.collect::<Vec<_>>().join(","));
+            note("activations", list(&|dense| dense.activation().name().to_owned()));
+            note("placements", list(&|dense| dense.placement().name().to_owned()));
+        }
+    }
     file
 }
 
@@ -137,15 +213,19 @@ const ALIASES: &[(&str, &str)] = &[
     ("softmax-cross-entropy", "cross-entropy"),
 ];
 
-/// A metadata value looked up by name; underscores, capitals and other frameworks' names are
-/// forgiven.
+/// A metadata value looked up by name.
 fn named<T>(key: &str, value: &str, find: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
-    let name = value.to_lowercase().replace('_', "-");
-    let ours = ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name.as_str(), |(_, ours)| ours);
-    find(ours).ok_or_else(|| Error::File(format!("metadata `{key}` is `{value}`, which is no {key} known here")))
+    known(value, find)
+        .ok_or_else(|| Error::File(format!("metadata `{key}` is `{value}`, which is no {key} known here")))
 }
 
-/// A comma-separated metadata entry with one value per edge, if present.
+/// What a name stands for; underscores, capitals and other frameworks' names are forgiven.
+fn known<T>(value: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let name = value.to_lowercase().replace('_', "-");
+    find(ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name.as_str(), |(_, ours)| ours))
+}
+
+/// A comma-separated metadata entry with one value per weight matrix, if present.
 fn list<R: Real, T>(
     file: &TensorFile<R>,
     key: &str,

@@ -1,148 +1,126 @@
-//! Networks: a list of edges between layers of nodes (docs/maths.md §1).
+//! Networks: nodes, and edges between them (docs/maths.md §1).
 //!
-//! Layers and edges are 0-based here: `edges[l]` holds the paper's W_{l+1} and predicts the
-//! activities `z[l]`, the paper's z_{l+1}; the last edge is the readout.
+//! Node 0 is the input and node L the output; those between are the hidden layers, 0-based elsewhere: layer `l` is node
+//! `l + 1`, the paper's z_{l+1}. A node is predicted by the sum of the edges that enter it. Most networks are
+//! [chains](Network::chain).
 
+mod chain;
+mod dense;
 mod edge;
 pub mod file;
+mod graph;
+mod shape;
 
-pub use edge::Edge;
+pub use chain::{Chain, Link};
+pub use dense::{Dense, Placement};
+pub use edge::{Edge, Map};
+pub(crate) use shape::Shape;
 
-use crate::{activation::Activation, error::Error, real::Real};
+use crate::{error::Error, real::Real};
+use chain::Form;
+use graph::Wiring;
 
-/// Where the activation stands relative to the product.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// f_l(z) = a_l W_l φ(z) + τ_l z, no activation on the input \[ALM\].
-    #[default]
-    Pre,
-    /// f_l(z) = φ(a_l W_l z) + τ_l z, with a linear readout \[FRM, TR\].
-    Post,
-}
-
-impl Placement {
-    /// Both placements, for lists and tests.
-    pub const ALL: &'static [Placement] = &[Placement::Pre, Placement::Post];
-
-    /// The name used in files and flags.
-    pub fn name(self) -> &'static str {
-        match self {
-            Placement::Pre => "pre",
-            Placement::Post => "post",
-        }
-    }
-
-    /// The placement of that [`name`](Self::name).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|p| p.name() == name)
-    }
-}
-
-/// A feed-forward network of L edges, L − 1 hidden layers of free activities.
+/// A feed-forward network: L + 1 nodes, of which L − 1 hold free activities, and the edges between them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network<R> {
+    /// n_0 … n_L.
+    widths: Vec<usize>,
+    /// By the node they enter, dense ones before skips.
     edges: Vec<Edge<R>>,
-    activation: Activation,
-    placement: Placement,
+    wiring: Wiring,
+    form: Option<Form>,
 }
 
 impl<R: Real> Network<R> {
-    /// Checks that the edges fit together: at least one hidden layer, matching widths, skips
-    /// only between equal widths and never on the readout.
-    pub fn new(edges: Vec<Edge<R>>, activation: Activation, placement: Placement) -> Result<Self, Error> {
-        let count = edges.len();
-        if count < 2 {
-            return Err(Error::Network(format!(
-                "{count} weight matrices; a network needs at least 2 (one hidden layer)"
-            )));
-        }
-        for (l, pair) in edges.windows(2).enumerate() {
-            let (out, input) = (pair[0].rows(), pair[1].cols());
-            if out != input {
-                return Err(Error::Network(format!(
-                    "w.{} has {out} outputs but w.{} takes {input} inputs",
-                    l + 1,
-                    l + 2
-                )));
-            }
-        }
-        for (l, edge) in edges.iter().enumerate() {
-            if edge.skip() && l + 1 == count {
-                return Err(Error::Network("the readout edge cannot have a skip".into()));
-            }
-            if edge.skip() && edge.rows() != edge.cols() {
-                return Err(Error::Network(format!(
-                    "edge {} has a skip but maps {} to {} units; a skip needs equal widths",
-                    l + 1,
-                    edge.cols(),
-                    edge.rows()
-                )));
-            }
-        }
-        Ok(Network { edges, activation, placement })
+    /// Of these edges, between any nodes: every one but the input must be entered and every one but the output left,
+    /// by edges that agree on its width.
+    ///
+    /// # Errors
+    /// If they are not such a network with at least one hidden node.
+    pub fn new(mut edges: Vec<Edge<R>>) -> Result<Self, Error> {
+        edges.sort_by_key(|edge| (edge.to, edge.is_skip()));
+        let (wiring, widths) = Wiring::new(&edges)?;
+        let form = Form::of(&edges, widths.len() - 1);
+        Ok(Network { widths, edges, wiring, form })
     }
 
-    /// The edges, input side first.
+    /// The edges, by the node they enter, dense ones before skips.
     pub fn edges(&self) -> &[Edge<R>] {
         &self.edges
     }
 
-    /// The edges' weights, for the optimizer alone.
-    pub fn edges_mut(&mut self) -> &mut [Edge<R>] {
-        &mut self.edges
+    /// The edges that enter a node, with their places among all.
+    pub fn entering(&self, node: usize) -> impl Iterator<Item = (usize, &Edge<R>)> + Clone {
+        self.wiring.entering(node).map(|i| (i, &self.edges[i]))
     }
 
-    /// φ.
-    pub fn activation(&self) -> Activation {
-        self.activation
+    /// The edges that leave a node, dense ones first, with their places among all.
+    pub fn leaving(&self, node: usize) -> impl Iterator<Item = (usize, &Edge<R>)> + Clone {
+        self.wiring.leaving(node).iter().map(|&i| (i, &self.edges[i]))
     }
 
-    /// Where φ stands.
-    pub fn placement(&self) -> Placement {
-        self.placement
+    /// The maps with weights, in the order of the edges: W_1 … W_L of a chain.
+    pub fn dense(&self) -> Vec<&Dense<R>> {
+        self.edges.iter().filter_map(Edge::dense).collect()
     }
 
-    /// Depth L: the number of weight matrices.
+    /// Their places among the edges.
+    pub fn dense_edges(&self) -> &[usize] {
+        &self.wiring.dense
+    }
+
+    /// The maps with weights, for the optimizer alone.
+    pub fn dense_mut(&mut self) -> Vec<&mut Dense<R>> {
+        self.edges.iter_mut().filter_map(Edge::dense_mut).collect()
+    }
+
+    /// Depth L: nodes beyond the input; in a chain, the number of weight matrices.
     pub fn depth(&self) -> usize {
-        self.edges.len()
+        self.widths.len() - 1
     }
 
     /// Number of hidden layers, L − 1.
     pub fn hidden(&self) -> usize {
-        self.edges.len() - 1
+        self.widths.len() - 2
     }
 
     /// Input width D.
     pub fn inputs(&self) -> usize {
-        self.edges[0].cols()
+        self.widths[0]
     }
 
     /// Output width O.
     pub fn outputs(&self) -> usize {
-        self.edges[self.hidden()].rows()
+        self.widths[self.depth()]
     }
 
     /// Widths of the layers the edges predict: n_1 … n_L.
-    pub fn widths(&self) -> Vec<usize> {
-        self.edges.iter().map(Edge::rows).collect()
+    pub fn widths(&self) -> &[usize] {
+        &self.widths[1..]
     }
 
-    /// Number of weights.
+    /// Number of weights and biases.
     pub fn parameters(&self) -> usize {
-        self.edges.iter().map(|e| e.weight().len()).sum()
+        self.dense().iter().map(|dense| dense.parameters().len()).sum()
+    }
+
+    /// Whether no edge has an activation.
+    pub fn is_linear(&self) -> bool {
+        self.edges.iter().all(Edge::is_linear)
+    }
+
+    /// Whether there are biases.
+    pub fn has_biases(&self) -> bool {
+        self.dense().iter().any(|dense| dense.bias().is_some())
     }
 
     /// The same network in another number type.
     pub fn cast<S: Real>(&self) -> Network<S> {
         Network {
+            widths: self.widths.clone(),
             edges: self.edges.iter().map(Edge::cast).collect(),
-            activation: self.activation,
-            placement: self.placement,
+            wiring: self.wiring.clone(),
+            form: self.form.clone(),
         }
-    }
-
-    /// Whether a skip connects hidden layers (the residual architecture).
-    pub fn is_residual(&self) -> bool {
-        self.edges.iter().any(Edge::skip)
     }
 }

@@ -109,7 +109,7 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer<R> {
     settings: Settings,
-    /// Per moment, per edge.
+    /// Per moment, per dense edge.
     moments: Vec<Vec<Vec<R>>>,
     updates: u64,
 }
@@ -155,7 +155,7 @@ impl<R: Real> Optimizer<R> {
         self.updates
     }
 
-    /// The moments: per moment, per edge, shaped like the weights.
+    /// The moments: per moment, per dense edge, shaped like its parameters.
     pub fn moments(&self) -> &[Vec<Vec<R>>] {
         &self.moments
     }
@@ -214,11 +214,12 @@ impl<R: Real> Optimizer<R> {
             let target = if i == 0 { &mut first } else { &mut second };
             target.extend(moment.iter_mut().map(Vec::as_mut_slice));
         }
-        first.resize_with(network.depth(), Default::default);
-        second.resize_with(network.depth(), Default::default);
-        let edges = network.edges_mut().par_iter_mut().zip(&gradient.edges).zip(first).zip(second);
-        edges.for_each(|(((edge, g), v), u)| {
-            let w = edge.weight_mut();
+        let mut dense = network.dense_mut();
+        first.resize_with(dense.len(), Default::default);
+        second.resize_with(dense.len(), Default::default);
+        let edges = dense.par_iter_mut().zip(&gradient.edges).zip(first).zip(second);
+        edges.for_each(|(((dense, g), v), u)| {
+            let w = dense.parameters_mut();
             let decayed = |g: R, w: R| g + decay * w;
             match s.method {
                 Method::Sgd => {

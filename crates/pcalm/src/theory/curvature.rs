@@ -2,7 +2,7 @@
 //!
 //! At the forward pass c = 0, so the Hessian of F in the hidden activities is exactly
 //! H = CᵀΠC + J_LᵀH_ℓJ_L plus, in `pre` placement, the term −(W_Lᵀ q_L) ⊙ a_L φ''(z_{L-1}) on the
-//! diagonal of the last block, with q_L = −e. It is block-diagonal over samples; the largest
+//! diagonal of the last block, and of every other that an edge leaves for the output, with q_L = −e. It is block-diagonal over samples; the largest
 //! eigenvalue is the largest over the samples measured.
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     lagrangian::Lagrangian,
     minibatch::Minibatch,
-    network::{Network, Placement},
+    network::Network,
     real::Real,
     stack::{Matrix, Stack, nan_max},
     state::State,
@@ -169,8 +169,8 @@ pub(super) fn random_directions<R: Real>(state: &State<R>, samples: usize) -> St
 pub(super) struct Map<R> {
     energy: R,
     constraint: R,
-    /// The diagonal φ'' term on the last hidden layer; empty where it is zero.
-    diagonal: Matrix<R>,
+    /// The diagonal φ'' terms, each with its layer; none where they are zero.
+    diagonals: Vec<(usize, Matrix<R>)>,
     /// Added to every eigenvalue. Only the φ'' term can make H indefinite, and where it is large
     /// power iteration would find the most negative eigenvalue; shifted by its lowest entry,
     /// no eigenvalue is negative and the largest wins.
@@ -183,21 +183,25 @@ impl<R: Real> Map<R> {
     pub fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
         let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
-        let last = problem.network.hidden() - 1;
-        let mut diagonal = Matrix::default();
-        if operator.energy != 0.0 && problem.network.placement() == Placement::Pre {
-            let readout = &problem.network.edges()[last + 1];
-            let (z, q) = (&state.activities.layers[last], &state.credit.layers[last + 1]);
-            diagonal = Matrix::zeros(z.rows(), z.cols());
+        let mut diagonals = Vec::new();
+        let output = problem.network.depth();
+        for (_, edge) in problem.network.entering(output).filter(|_| operator.energy != 0.0) {
+            // The input does not move, and a readout has its activation before the product.
+            let (Some(layer), Some(dense)) = (edge.from.checked_sub(1), edge.dense()) else { continue };
+            let Some((phi, _)) = dense.nonlinearity() else { continue };
+            let (z, q) = (&state.activities.layers[layer], &state.credit.layers[output - 1]);
+            let mut diagonal = Matrix::zeros(z.rows(), z.cols());
             let cols = z.cols();
             for (i, d) in diagonal.data_mut().iter_mut().enumerate() {
                 let (unit, s) = (i / cols, i % cols);
-                let back: R = (0..q.rows()).map(|o| readout.weight()[o * readout.cols() + unit] * q.at(o, s)).sum();
-                *d = energy * (-readout.scale() * problem.network.activation().curvature(z.at(unit, s)) * back);
+                let back: R = (0..q.rows()).map(|o| dense.weight()[o * dense.cols() + unit] * q.at(o, s)).sum();
+                *d = energy * (-dense.scale() * phi.curvature(z.at(unit, s)) * back);
             }
+            diagonals.push((layer, diagonal));
         }
-        let lowest = diagonal.data().iter().fold(R::zero(), |m, &d| m.min(d));
-        Map { energy, constraint, diagonal, shift: -lowest, image: state.credit.clone() }
+        let entries = diagonals.iter().flat_map(|(_, diagonal)| diagonal.data());
+        let lowest = entries.fold(R::zero(), |m, &d| m.min(d));
+        Map { energy, constraint, diagonals, shift: -lowest, image: state.credit.clone() }
     }
 
     /// What is added to every eigenvalue.
@@ -231,8 +235,9 @@ impl<R: Real> Map<R> {
             }
         }
         lagrangian.activity_gradient(state, product);
-        if let (Some(last), Some(v)) = (product.layers.last_mut(), v.layers.last()) {
-            for ((p, &d), &v) in last.data_mut().iter_mut().zip(self.diagonal.data()).zip(v.data()) {
+        for (layer, diagonal) in &self.diagonals {
+            let (product, v) = (&mut product.layers[*layer], &v.layers[*layer]);
+            for ((p, &d), &v) in product.data_mut().iter_mut().zip(diagonal.data()).zip(v.data()) {
                 *p += d * v;
             }
         }

@@ -9,6 +9,9 @@
 //! with z_0 = x and z_L = y: a block-tridiagonal system, factored once for all samples. Its energy
 //! is F* = ½ rᵀR⁻¹r with r = y − V_L…V_1 x and
 //! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
+//!
+//! Biases shift everything by the forward pass they make of an input of zeros: z is that of the network without them,
+//! for the target less that pass's output, plus the pass.
 
 use super::{
     dense::{Cholesky, product},
@@ -61,6 +64,8 @@ impl Precision {
 pub struct Equilibrium {
     /// V_1 … V_L.
     operators: Vec<Mat<f64>>,
+    /// z_1 … z_L of the forward pass of an input of zeros.
+    offsets: Vec<Vec<f64>>,
     /// Π_1 … Π_L.
     precisions: Vec<Mat<f64>>,
     /// Factors of the diagonal blocks after elimination from the input side.
@@ -75,12 +80,17 @@ impl Equilibrium {
     /// # Errors
     /// If the network is not linear, a precision does not fit its layer or is not positive definite.
     pub fn new(network: &Network<f64>, layers: &[Precision], output: &Precision) -> Result<Self, Error> {
-        if network.activation() != Activation::Identity {
+        let Some(chain) = network.as_chain() else {
+            let problem =
+                "its edges join other nodes than neighbours; the equilibrium has a closed form in chains alone";
+            return Err(Error::Network(problem.into()));
+        };
+        if chain.activation() != Activation::Identity {
             return Err(Error::setting(
                 "activation",
                 format!(
                     "the equilibrium has a closed form in linear networks alone; {} is not `identity`",
-                    network.activation().name()
+                    chain.activation().name()
                 ),
             ));
         }
@@ -92,14 +102,23 @@ impl Equilibrium {
             ));
         }
         let all: Vec<&Precision> = layers.iter().chain([output]).collect();
-        for (l, (precision, &n)) in all.iter().zip(&widths).enumerate() {
+        for (l, (precision, &n)) in all.iter().zip(widths).enumerate() {
             if !precision.fits(n) {
                 return Err(Error::setting("precision", format!("that of layer {} does not fit its {n} units", l + 1)));
             }
         }
-        let precisions: Vec<Mat<f64>> = all.iter().zip(&widths).map(|(p, &n)| p.dense(n)).collect();
+        let precisions: Vec<Mat<f64>> = all.iter().zip(widths).map(|(p, &n)| p.dense(n)).collect();
         let operators: Vec<Mat<f64>> =
-            network.edges().iter().map(|edge| Jacobian { edge, before: None, after: None }.dense()).collect();
+            Jacobian::all(network, |_| Vec::new()).iter().map(|jacobian| jacobian.dense()).collect();
+        let mut offsets: Vec<Vec<f64>> = Vec::with_capacity(operators.len());
+        for (l, v) in operators.iter().enumerate() {
+            let mut z = chain.link(l).0.bias().map_or_else(|| vec![0.0; v.nrows()], <[f64]>::to_vec);
+            if let Some(below) = offsets.last() {
+                let pushed = product(v.as_ref(), MatRef::from_column_major_slice(below, below.len(), 1));
+                z.iter_mut().enumerate().for_each(|(i, z)| *z += pushed[(i, 0)]);
+            }
+            offsets.push(z);
+        }
         let rescaling = rescaling(&operators, &precisions)?;
         let mut blocks: Vec<Cholesky> = Vec::with_capacity(hidden);
         for l in 0..hidden {
@@ -111,7 +130,7 @@ impl Equilibrium {
             }
             blocks.push(positive(&block, l)?);
         }
-        Ok(Equilibrium { operators, precisions, blocks, rescaling })
+        Ok(Equilibrium { operators, offsets, precisions, blocks, rescaling })
     }
 
     /// R, `[O, O]`.
@@ -123,13 +142,14 @@ impl Equilibrium {
     /// `[O, samples]`.
     pub fn activities(&self, x: MatRef<f64>, y: MatRef<f64>) -> Vec<Mat<f64>> {
         let hidden = self.blocks.len();
+        let y = self.less_offset(y);
         let mut z: Vec<Mat<f64>> = Vec::with_capacity(hidden);
         for l in 0..hidden {
             let coupling = product(self.precisions[l].as_ref(), self.operators[l].as_ref());
             let below = l.checked_sub(1).map_or(x, |below| z[below].as_ref());
             let mut right = product(coupling.as_ref(), below);
             if l + 1 == hidden {
-                right += self.pulled(hidden, y);
+                right += self.pulled(hidden, y.as_ref());
             }
             z.push(self.blocks[l].solve(right));
         }
@@ -137,7 +157,16 @@ impl Equilibrium {
             let above = self.pulled(l + 1, z[l + 1].as_ref());
             z[l] += self.blocks[l].solve(above);
         }
+        for (z, offset) in z.iter_mut().zip(&self.offsets) {
+            *z = Mat::from_fn(z.nrows(), z.ncols(), |i, s| z[(i, s)] + offset[i]);
+        }
         z
+    }
+
+    /// Targets less the output of an input of zeros.
+    fn less_offset(&self, y: MatRef<f64>) -> Mat<f64> {
+        let offset = &self.offsets[self.blocks.len()];
+        Mat::from_fn(y.nrows(), y.ncols(), |i, s| y[(i, s)] - offset[i])
     }
 
     /// V_lᵀΠ_l z.
@@ -151,7 +180,7 @@ impl Equilibrium {
     /// If R is not finite.
     pub fn energies(&self, x: MatRef<f64>, y: MatRef<f64>) -> Result<Vec<f64>, Error> {
         let output = self.operators.iter().fold(x.to_owned(), |z, v| product(v.as_ref(), z.as_ref()));
-        let r = y - output;
+        let r = self.less_offset(y) - output;
         let solved = positive(&self.rescaling, self.blocks.len())?.solve(r.clone());
         Ok((0..r.ncols()).map(|s| 0.5 * dot(r.col_as_slice(s), solved.col_as_slice(s))).collect())
     }

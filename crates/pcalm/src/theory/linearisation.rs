@@ -3,7 +3,8 @@
 //! Symbols: the stacked activities v = (v_1 … v_{L-1}) of one sample; J_l, the Jacobian of edge l
 //! at given activities, V_l = a_l W_l + τ_l I in a linear network; C v = (v_l − J_l v_{l-1})_l,
 //! block lower-bidiagonal; P = diag(ρ_l); H_ℓ, the loss curvature at the output;
-//! S = J_LᵀH_ℓJ_L in the last block; H = CᵀPC + S.
+//! S = J_LᵀH_ℓJ_L in the last block; H = CᵀPC + S. In a network that is no chain each sum over the edges that enter a
+//! node takes the place of J_l v_{l-1}: C is block lower-triangular, and S may have more blocks.
 //!
 //! In a linear network with the squared error this is the whole truth. In a nonlinear network it
 //! is the linearisation at the activities it was taken at: φ' is frozen, and H is the Gauss–Newton
@@ -23,7 +24,7 @@ use crate::{
     lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
-    network::{Network, Placement},
+    network::Network,
     objective::Objective,
     stack::Matrix,
     state::{Block, State},
@@ -34,7 +35,7 @@ use rayon::prelude::*;
 /// C, S and what is made of them, for one sample at given activities.
 #[derive(Clone, Debug)]
 pub struct Linearisation<'a> {
-    /// J_2 … J_L: hidden edges but the first, then the readout.
+    /// Those between hidden nodes and from them into the output, by the node they enter.
     jacobians: Vec<Jacobian<'a>>,
     /// Where each hidden layer begins in the stacked vector; the last entry is its length.
     starts: Vec<usize>,
@@ -62,20 +63,14 @@ impl<'a> Linearisation<'a> {
         let column = |m: &Matrix<f64>| m.column(sample).collect::<Vec<f64>>();
         let hidden = network.hidden();
         let rho = (0..hidden).map(|l| objective.penalty(l)).collect();
-        let jacobians = (1..=hidden).map(|l| {
-            let edge = &network.edges()[l];
-            let (before, after) = match network.placement() {
-                Placement::Pre => (Some(column(&state.slopes.layers[l - 1])), None),
-                Placement::Post => (None, (l < hidden).then(|| column(&state.slopes.layers[l]))),
-            };
-            Jacobian { edge, before, after }
-        });
+        let mut jacobians = Jacobian::all(network, |edge| column(&state.memos[edge].slopes));
+        jacobians.retain(|j| j.from > 0);
         let mut starts = vec![0];
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);
         }
         let root = root_of_loss_curvature(objective.loss(), &column(&state.output), &column(&block.target))?;
-        Ok(Linearisation { jacobians: jacobians.collect(), starts, rho, root })
+        Ok(Linearisation { jacobians, starts, rho, root })
     }
 
     /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O.
@@ -104,7 +99,17 @@ impl<'a> Linearisation<'a> {
 
     /// Hidden layers, L − 1.
     pub fn hidden(&self) -> usize {
-        self.jacobians.len()
+        self.rho.len()
+    }
+
+    /// The Jacobians that enter the 0-based layer `l`, each with the layer it leaves; the output is layer L − 1.
+    fn entering(&self, l: usize) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
+        self.jacobians.iter().filter(move |j| j.to == l + 1).map(|j| (j.from - 1, j))
+    }
+
+    /// The Jacobians that leave it for another hidden layer, each with that layer.
+    fn leaving(&self, l: usize) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
+        self.jacobians.iter().filter(move |j| j.from == l + 1 && j.to <= self.hidden()).map(|j| (j.to - 1, j))
     }
 
     /// ρ_l.
@@ -140,61 +145,61 @@ impl<'a> Linearisation<'a> {
     /// `out ← C v`.
     pub fn constraint(&self, v: &[f64], out: &mut [f64]) {
         out.copy_from_slice(v);
-        self.layers(out).into_par_iter().enumerate().skip(1).for_each(|(l, out)| {
-            self.jacobians[l - 1].add_to(-1.0, &v[self.layer(l - 1)], out);
+        self.layers(out).into_par_iter().enumerate().for_each(|(l, out)| {
+            self.entering(l).for_each(|(below, j)| j.add_to(-1.0, &v[self.layer(below)], out));
         });
     }
 
     /// `out ← Cᵀ q`.
     pub fn constraint_transposed(&self, q: &[f64], out: &mut [f64]) {
         out.copy_from_slice(q);
-        let last = self.hidden() - 1;
-        self.layers(out).into_par_iter().enumerate().take(last).for_each(|(l, out)| {
-            self.jacobians[l].add_transposed_to(-1.0, &q[self.layer(l + 1)], out);
+        self.layers(out).into_par_iter().enumerate().for_each(|(l, out)| {
+            self.leaving(l).for_each(|(above, j)| j.add_transposed_to(-1.0, &q[self.layer(above)], out));
         });
     }
 
     /// `v ← C⁻¹ v`: a forward pass.
     pub fn solve_constraint(&self, v: &mut [f64]) {
         for l in 1..self.hidden() {
-            let (below, above) = v.split_at_mut(self.starts[l]);
+            let (below, here) = v.split_at_mut(self.starts[l]);
             let width = self.layer(l).len();
-            self.jacobians[l - 1].add_to(1.0, &below[self.starts[l - 1]..], &mut above[..width]);
+            self.entering(l).for_each(|(from, j)| j.add_to(1.0, &below[self.layer(from)], &mut here[..width]));
         }
     }
 
     /// `q ← C⁻ᵀ q`: the adjoint recursion.
     pub fn solve_constraint_transposed(&self, q: &mut [f64]) {
         for l in (0..self.hidden() - 1).rev() {
-            let (below, above) = q.split_at_mut(self.starts[l + 1]);
-            let width = self.layer(l + 1).len();
-            self.jacobians[l].add_transposed_to(1.0, &above[..width], &mut below[self.starts[l]..]);
+            let next = self.starts[l + 1];
+            let (here, above) = q.split_at_mut(next);
+            for (to, j) in self.leaving(l) {
+                let above = &above[self.starts[to] - next..self.starts[to + 1] - next];
+                j.add_transposed_to(1.0, above, &mut here[self.starts[l]..]);
+            }
         }
     }
 
     /// `out ← CᵀDC v` with D = diag(d_l) over the layers. Each J is read once, for its product and
     /// its transpose's: in large networks that is what takes the time.
     pub fn stiffness(&self, d: &[f64], v: &[f64], out: &mut [f64]) {
-        let pulled: Vec<Vec<f64>> = self
+        let pulled: Vec<Vec<(usize, Vec<f64>)>> = self
             .layers(out)
             .into_par_iter()
             .enumerate()
             .map(|(l, out)| {
-                let below = l.checked_sub(1).map(|below| (below, &self.jacobians[below]));
                 out.copy_from_slice(&v[self.layer(l)]);
-                if let Some((below, j)) = below {
-                    j.add_to(-1.0, &v[self.layer(below)], out);
-                }
+                self.entering(l).for_each(|(below, j)| j.add_to(-1.0, &v[self.layer(below)], out));
                 out.iter_mut().for_each(|w| *w *= d[l]);
-                below.map_or_else(Vec::new, |(_, j)| {
+                let pull = |(below, j): (usize, &Jacobian)| {
                     let mut pulled = vec![0.0; j.cols()];
                     j.add_transposed_to(1.0, out, &mut pulled);
-                    pulled
-                })
+                    (below, pulled)
+                };
+                self.entering(l).map(pull).collect()
             })
             .collect();
-        for (l, pulled) in pulled.iter().enumerate().skip(1) {
-            out[self.layer(l - 1)].iter_mut().zip(pulled).for_each(|(out, p)| *out -= p);
+        for (below, pulled) in pulled.iter().flatten() {
+            out[self.layer(*below)].iter_mut().zip(pulled).for_each(|(out, p)| *out -= p);
         }
     }
 
@@ -210,13 +215,12 @@ impl<'a> Linearisation<'a> {
 
     /// `out += factor · S v`.
     pub fn add_loss_curvature(&self, factor: f64, v: &[f64], out: &mut [f64]) {
-        let (last, readout) = (self.layer(self.hidden() - 1), &self.jacobians[self.hidden() - 1]);
-        let mut image = vec![0.0; readout.rows()];
-        readout.add_to(1.0, &v[last.clone()], &mut image);
+        let mut image = vec![0.0; self.root.nrows()];
+        self.readouts().for_each(|(l, j)| j.add_to(1.0, &v[self.layer(l)], &mut image));
         let image = product(self.root.transpose(), MatRef::from_column_major_slice(&image, image.len(), 1));
         let image = product(self.root.as_ref(), image.as_ref());
         let image: Vec<f64> = (0..image.nrows()).map(|i| image[(i, 0)]).collect();
-        readout.add_transposed_to(factor, &image, &mut out[last]);
+        self.readouts().for_each(|(l, j)| j.add_transposed_to(factor, &image, &mut out[self.layer(l)]));
     }
 
     /// `out ← H v` = (CᵀPC + S) v.
@@ -237,9 +241,10 @@ impl<'a> Linearisation<'a> {
     pub fn dense_constraint(&self) -> Mat<f64> {
         let mut c = Mat::identity(self.unknowns(), self.unknowns());
         for l in 1..self.hidden() {
-            let j = &self.jacobians[l - 1];
-            let corner = c.as_mut().submatrix_mut(self.starts[l], self.starts[l - 1], j.rows(), j.cols());
-            { corner }.copy_from(-j.dense());
+            for (below, j) in self.entering(l) {
+                let mut corner = c.as_mut().submatrix_mut(self.starts[l], self.starts[below], j.rows(), j.cols());
+                corner -= j.dense();
+            }
         }
         c
     }
@@ -247,10 +252,15 @@ impl<'a> Linearisation<'a> {
     /// S as a dense matrix, `[n, n]`.
     pub fn dense_loss_curvature(&self) -> Mat<f64> {
         let n = self.unknowns();
-        let g = product(self.root.transpose(), self.jacobians[self.hidden() - 1].dense().as_ref());
-        let mut s = Mat::zeros(n, n);
-        let at = self.starts[self.hidden() - 1];
-        s.as_mut().submatrix_mut(at, at, n - at, n - at).copy_from(product(g.transpose(), g.as_ref()));
+        let roots = self.readouts().map(|(l, j)| (self.layer(l), product(self.root.transpose(), j.dense().as_ref())));
+        let roots: Vec<_> = roots.collect();
+        let mut s = Mat::<f64>::zeros(n, n);
+        for (down, left) in &roots {
+            for (across, right) in &roots {
+                let mut block = s.as_mut().submatrix_mut(down.start, across.start, down.len(), across.len());
+                block += product(left.transpose(), right.as_ref());
+            }
+        }
         s
     }
 
@@ -259,13 +269,17 @@ impl<'a> Linearisation<'a> {
         (0..self.hidden()).flat_map(|l| std::iter::repeat_n(d[l], self.layer(l).len())).collect()
     }
 
+    /// The Jacobians that enter the output, each with the layer it leaves.
+    fn readouts(&self) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
+        self.entering(self.hidden())
+    }
+
     /// The columns of G = √H_ℓᵀ J_L, transposed: one stacked vector per output.
     fn readout_columns(&self) -> Vec<Vec<f64>> {
-        let (last, readout) = (self.layer(self.hidden() - 1), &self.jacobians[self.hidden() - 1]);
         let column = |o: usize| {
             let root: Vec<f64> = (0..self.root.nrows()).map(|i| self.root[(i, o)]).collect();
             let mut v = vec![0.0; self.unknowns()];
-            readout.add_transposed_to(1.0, &root, &mut v[last.clone()]);
+            self.readouts().for_each(|(l, j)| j.add_transposed_to(1.0, &root, &mut v[self.layer(l)]));
             v
         };
         (0..self.root.ncols()).map(column).collect()

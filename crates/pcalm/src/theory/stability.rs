@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
-    network::{Edge, Network, Placement},
+    network::{Link, Network, Placement},
     objective::Objective,
     state::{Block, State},
 };
@@ -56,8 +56,8 @@ fn cell(x: f64, ratio: f64) -> Result<Cell, Error> {
 
 /// Growth per step of (z, λ) from the fixed point 0.
 fn growth(eta: f64, alpha: f64) -> Result<f64, Error> {
-    let edges = vec![Edge::new(vec![1.0], 1, 1, 1.0, false)?, Edge::new(vec![0.0], 1, 1, 1.0, false)?];
-    let network = Network::new(edges, Activation::Identity, Placement::Pre)?;
+    let links = vec![Link::new(vec![1.0], 1, 1, 1.0, false)?, Link::new(vec![0.0], 1, 1, 1.0, false)?];
+    let network = Network::chain(links, Activation::Identity, Placement::Pre)?;
     let backend = Reference::<f64>::new();
     // Inputs and targets are zero, so zero is where inference ends, and every step is linear.
     let (mut block, mut state) = (Block::zeros(&network, 1), State::zeros(&network, 1));

@@ -8,7 +8,7 @@ use pcalm::{
     gradient::Gradient,
     loss::Loss,
     minibatch::{Batch, Minibatch, Report},
-    network::{Edge, Network, Placement},
+    network::{Dense, Link, Network, Placement},
     objective::Objective,
     real::Real,
     rule::{self, RuleSettings},
@@ -37,10 +37,27 @@ pub fn network(
             let (n, m) = (widths[l], widths[l + 1]);
             let skip = residual && l > 0 && l + 1 < depth && n == m;
             let scale = if skip { 1.0 / (n as f64 * depth as f64).sqrt() } else { 1.5 / (n as f64).sqrt() };
-            Edge::new(numbers(n * m, 1000 * seed + l as u64), m, n, scale, skip).unwrap()
+            Link::new(numbers(n * m, 1000 * seed + l as u64), m, n, scale, skip).unwrap()
         })
         .collect();
-    Network::new(edges, activation, placement).unwrap()
+    Network::chain(edges, activation, placement).unwrap()
+}
+
+/// The same chain with biases drawn from the seed.
+pub fn biased(network: Network<f64>, seed: u64) -> Network<f64> {
+    let with_bias = |(l, (dense, skip)): (usize, (&Dense<f64>, bool))| {
+        let bias = numbers(dense.rows(), 5000 + 100 * seed + l as u64);
+        Link { dense: dense.clone().biased(&bias).unwrap(), skip }
+    };
+    let links = links(&network).into_iter().enumerate().map(with_bias).collect();
+    let chain = network.as_chain().unwrap();
+    Network::chain(links, chain.activation(), chain.placement()).unwrap()
+}
+
+/// The dense maps of a chain, each with whether it has a skip.
+pub fn links<R: Real>(network: &Network<R>) -> Vec<(&Dense<R>, bool)> {
+    let chain = network.as_chain().unwrap();
+    (0..chain.depth()).map(|l| chain.link(l)).collect()
 }
 
 /// A batch of inputs and targets for `network`; targets sum to 1 for the cross-entropy.
@@ -188,18 +205,19 @@ pub fn kinks(activation: Activation) -> &'static [f64] {
     }
 }
 
-/// a W v of one edge for one sample, by plain loops.
-pub fn product(edge: &Edge<f64>, v: &[f64]) -> Vec<f64> {
-    let rows = edge.weight().chunks(edge.cols());
-    rows.map(|row| edge.scale() * row.iter().zip(v).map(|(w, v)| w * v).sum::<f64>()).collect()
+/// a W v + b of one edge for one sample, by plain loops.
+pub fn product(edge: &Dense<f64>, v: &[f64]) -> Vec<f64> {
+    let rows = edge.weight().chunks(edge.cols()).enumerate();
+    let bias = |i: usize| edge.bias().map_or(0.0, |b| b[i]);
+    rows.map(|(i, row)| bias(i) + edge.scale() * row.iter().zip(v).map(|(w, v)| w * v).sum::<f64>()).collect()
 }
 
 /// Everything φ is applied to at inputs `x` and activities `z` (per hidden layer, row-major):
 /// the activities in `pre` placement, a W z in `post`.
 pub fn inputs_of_phi(network: &Network<f64>, x: &[f64], z: &[Vec<f64>]) -> Vec<f64> {
-    match network.placement() {
+    match network.as_chain().unwrap().placement() {
         Placement::Pre => z.concat(),
-        Placement::Post => network.edges()[..network.hidden()]
+        Placement::Post => network.dense()[..network.hidden()]
             .iter()
             .enumerate()
             .flat_map(|(l, edge)| {
@@ -228,10 +246,10 @@ pub fn forward(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<Vec<f64>>
 pub fn away_from_kinks(margin: f64, make: impl Fn(u64) -> (Network<f64>, Data)) -> (Network<f64>, Data) {
     let suitable = |(network, data): &(Network<f64>, Data)| {
         let inputs = inputs_of_phi(network, &data.x, &forward(network, data, Loss::SquaredError));
-        let slope = |v: &f64| network.activation().slope(*v);
+        let slope = |v: &f64| network.as_chain().unwrap().activation().slope(*v);
         let both_sides = inputs.iter().any(|v| slope(v) < 0.5) && inputs.iter().any(|v| slope(v) == 1.0);
-        let smooth = kinks(network.activation()).is_empty();
-        smooth || (both_sides && distance_from_kinks(network.activation(), &inputs) > margin)
+        let smooth = kinks(network.as_chain().unwrap().activation()).is_empty();
+        smooth || (both_sides && distance_from_kinks(network.as_chain().unwrap().activation(), &inputs) > margin)
     };
     (1..1000).map(make).find(suitable).expect("no seed below 1000 stays away from the kinks")
 }
@@ -253,7 +271,7 @@ pub fn for_each_kind(mut body: impl FnMut(Activation, Placement, Loss, &str)) {
 pub const SHAPES: &[(&[usize], bool)] = &[(&[3, 4, 2, 5, 3], false), (&[3, 4, 4, 3, 3, 2], true)];
 
 /// a Wᵀ q of one edge for one sample, by plain loops.
-pub fn transposed_product(edge: &Edge<f64>, q: &[f64]) -> Vec<f64> {
+pub fn transposed_product(edge: &Dense<f64>, q: &[f64]) -> Vec<f64> {
     let column = |i: usize| edge.weight().iter().skip(i).step_by(edge.cols());
     (0..edge.cols()).map(|i| edge.scale() * column(i).zip(q).map(|(w, q)| w * q).sum::<f64>()).collect()
 }
@@ -297,10 +315,9 @@ pub fn unclamped(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<f64> {
 
 /// V_l = a_l W_l + τ_l I of every edge.
 pub fn operators(network: &Network<f64>) -> Vec<DMatrix<f64>> {
-    let dense = network.edges().iter().map(|edge| {
-        let w = DMatrix::from_row_slice(edge.rows(), edge.cols(), edge.weight());
-        let skip = if edge.skip() { 1.0 } else { 0.0 };
-        w * edge.scale() + DMatrix::identity(edge.rows(), edge.cols()) * skip
-    });
-    dense.collect()
+    let operator = |(dense, skip): (&Dense<f64>, bool)| {
+        let w = DMatrix::from_row_slice(dense.rows(), dense.cols(), dense.weight());
+        w * dense.scale() + DMatrix::identity(dense.rows(), dense.cols()) * f64::from(u8::from(skip))
+    };
+    links(network).into_iter().map(operator).collect()
 }

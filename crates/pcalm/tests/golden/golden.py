@@ -53,10 +53,14 @@ class Network:
     weights: list  # W_1..W_L, each [out, in]
     x: np.ndarray
     y: np.ndarray
+    biases: list = None  # b_1..b_L, or none at all
 
     depth = property(lambda self: len(self.weights))
     hidden = property(lambda self: range(1, self.depth))
     edges = property(lambda self: [None, *zip(self.weights, self.scales, self.skips)])
+
+    def bias(self, l):
+        return self.biases[l - 1] if self.biases else 0.0
 
     def phi(self, v, order=0):
         *functions, kinks = ACTIVATIONS[self.activation]
@@ -68,14 +72,14 @@ def prediction(net, l, below):
     W, a, tau = net.edges[l]
     skip = below if tau else 0
     if net.placement == "pre":
-        return a * (below if l == 1 else net.phi(below)) @ W.T + skip
-    u = a * below @ W.T
+        return a * (below if l == 1 else net.phi(below)) @ W.T + net.bias(l) + skip
+    u = a * below @ W.T + net.bias(l)
     return (u if l == net.depth else net.phi(u)) + skip
 
 def outer_slope(net, l, below):
     """phi'(u) of a `post` edge, 1 for its linear readout."""
     W, a, _ = net.edges[l]
-    return 1.0 if l == net.depth else net.phi(a * below @ W.T, 1)
+    return 1.0 if l == net.depth else net.phi(a * below @ W.T + net.bias(l), 1)
 
 def pull_back(net, l, below, q):
     """J_l^T q, with J_l the Jacobian of f_l in z_{l-1}; l >= 2."""
@@ -90,6 +94,10 @@ def weight_pull_back(net, l, below, q):
     if net.placement == "pre":
         return net.scales[l - 1] * q.T @ (below if l == 1 else net.phi(below))
     return net.scales[l - 1] * (outer_slope(net, l, below) * q).T @ below
+
+def bias_pull_back(net, l, below, q):
+    """The gradient in b_l of the same."""
+    return np.sum(q if net.placement == "pre" else outer_slope(net, l, below) * q, axis=0)
 
 # -------------------------------------------------------------------- the Lagrangian
 def forward(net):
@@ -120,6 +128,14 @@ def activity_gradient(net, z, lam, rho):
 def weight_gradients(net, z, q):
     return [-weight_pull_back(net, l, z[l - 1], q[l]) / len(net.x) for l in range(1, net.depth + 1)]
 
+def bias_gradients(net, z, q):
+    return [-bias_pull_back(net, l, z[l - 1], q[l]) / len(net.x) for l in range(1, net.depth + 1)]
+
+def all_gradients(net, z, q):
+    """Per layer, of the weights and then of the bias if there is one, as one vector."""
+    weights = [g.ravel() for g in weight_gradients(net, z, q)]
+    return [np.concatenate(pair) for pair in zip(weights, bias_gradients(net, z, q))] if net.biases else weights
+
 # -------------------------------------------------------------------- the rules: each returns (z, lam)
 zeros = lambda z: [np.zeros_like(v) for v in z]
 
@@ -138,9 +154,9 @@ def bp(net, rho):
         lam[l] = pull_back(net, l + 1, z[l], lam[l + 1])
     return z, lam[:-1]
 
-def bp_gradients(net, rho):
+def bp_gradients(net, rho, gradients=weight_gradients):
     z, lam = bp(net, rho)
-    return weight_gradients(net, z, credits(net, z, lam, rho))
+    return gradients(net, z, credits(net, z, lam, rho))
 
 def pc(net, rho, budget, eta):
     z = forward(net)
@@ -179,8 +195,8 @@ def run(net, rule, rho=1.0, **parameters):
     z, lam = {"bp": bp, "pc": pc, "pc-alm": pc_alm, "mm": mm}[rule](net, rho, **parameters)
     c, q = residuals(net, z), credits(net, z, lam, rho)
     grads = weight_gradients(net, z, q)
-    check_gradients(net, z, lam, rho, grads)
-    pairs = [(g.ravel(), h.ravel()) for g, h in zip(grads, bp_gradients(net, rho))]
+    check_gradients(net, z, lam, rho, grads, bias_gradients(net, z, q))
+    pairs = list(zip(all_gradients(net, z, q), bp_gradients(net, rho, all_gradients)))
     alignment, norm_ratio = compare(*map(np.concatenate, zip(*pairs)))
     layer_alignment, layer_norm_ratio = zip(*(compare(g, h) for g, h in pairs))
     return {
@@ -191,6 +207,7 @@ def run(net, rule, rho=1.0, **parameters):
         "alignment": alignment, "norm_ratio": norm_ratio,
         "layer_alignment": layer_alignment, "layer_norm_ratio": layer_norm_ratio,
         "z": z[1:], "lambda": lam[1:], "q": q[1:-1], "gradients": grads,
+        **({"bias_gradients": bias_gradients(net, z, q)} if net.biases else {}),
         "output": prediction(net, net.depth, z[-1]),
     }
 
@@ -209,26 +226,31 @@ def assert_gradient(value, array, g, what, h=1e-5):
         assert_close((up - value()) / (2 * h), g[i], 1e-8, what)
         array[i] = kept
 
-def check_gradients(net, z, lam, rho, grads):
+def check_gradients(net, z, lam, rho, grads, bias_grads):
     """Activity and weight gradients against differences of the Lagrangian at (z, lam)."""
     z = [v.copy() for v in z]
     for v, g in list(zip(z, activity_gradient(net, z, lam, rho)))[1:]:
         assert_gradient(lambda: lagrangian(net, z, lam, rho), v, g, f"{net.name}: dL/dz")
     for W, g in zip(net.weights, grads):
         assert_gradient(lambda: lagrangian(net, z, lam, rho) / len(net.x), W, g, f"{net.name}: dL/dW")
+    for b, g in zip(net.biases or [], bias_grads):
+        assert_gradient(lambda: lagrangian(net, z, lam, rho) / len(net.x), b, g, f"{net.name}: dL/db")
 
 def check_network(net, eta):
     """Backpropagation against differences of the loss itself, and identities between rules."""
     one = [1.0] * net.depth
     for W, g in zip(net.weights, bp_gradients(net, one)):
         assert_gradient(lambda: loss(net, forward(net)) / len(net.x), W, g, f"{net.name}: dloss/dW")
+    for b, g in zip(net.biases or [], bp_gradients(net, one, bias_gradients)):
+        assert_gradient(lambda: loss(net, forward(net)) / len(net.x), b, g, f"{net.name}: dloss/db")
     z, lam = bp(net, one)
     assert_close(np.hstack(activity_gradient(net, z, lam, one)[1:]), 0, 1e-14, "the BP state is stationary")
     (pc_z, zero), (same_z, _) = pc(net, one, 6, eta), pc_alm(net, one, 2, eta, 0.0, 3, "post-dual")
     assert all(map(np.array_equal, pc_z, same_z)), f"{net.name}: alpha = 0 is PC"
     assert lagrangian(net, pc_z, zero, one) < loss(net, z), f"{net.name}: PC lowers the energy"
     if ACTIVATIONS[net.activation][2]:
-        inside = z[1:] if net.placement == "pre" else [a * v @ W.T for v, (W, a, _) in zip(z, net.edges[1:-1])]
+        affine = lambda l: net.edges[l][1] * z[l - 1] @ net.edges[l][0].T + net.bias(l)
+        inside = z[1:] if net.placement == "pre" else [affine(l) for l in net.hidden]
         assert all(len(np.unique(net.phi(v, 1))) == 2 for v in inside), f"{net.name}: one side of the kinks"
 
 def check_published(net):
@@ -248,7 +270,7 @@ def check_published(net):
     for many in run(net, "mm", budget=100, eta=0.3), run(net, "pc-alm", **(ALGORITHM_1 | {"budget": 9000})):
         assert_close([many["alignment"], many["norm_ratio"]], 1, 1e-11, "the limit of many cycles")
 
-# -------------------------------------------------------------------- the cases, 17 of them
+# -------------------------------------------------------------------- the cases, 17 and 6 with biases
 ALGORITHM_1 = {"budget": 3, "eta": 0.1, "alpha": 1.0, "inner": 1, "credit": "pre-dual"}
 SHAPES = [  # widths n_0..n_L, skips, scales
     ((3, 4, 2, 3), [0, 0, 0], [0.6, 0.5, 0.7]),
@@ -256,6 +278,9 @@ SHAPES = [  # widths n_0..n_L, skips, scales
     ((4, 3, 2), [0, 0], [1.0, 1.0]),
     ((3, 3, 3, 5, 5, 2), [0, 1, 0, 1, 0], [0.8, 0.4, 0.6, 0.3, 0.45]),
     ((5, 4, 3, 4, 2), [0, 0, 0, 0], [0.5, 0.6, 0.75, 0.55]),
+]
+BIASED = [  # index of a case whose activation, shape and loss are taken, its seed
+    (0, 1), (3, 1), (4, 11), (9, 1), (10, 1), (13, 1),
 ]
 SEEDS = [1, 1, 1, 1, 6, 3, 12, 1, 1, 2, 1, 1, 1, 35, 31, 7]  # away from kinks, no gradient tiny
 
@@ -276,6 +301,13 @@ def drawn(i, seed):
     name = f"{activation} {placement} {'residual' if any(skips) else 'chain'} {loss_name} depth {len(scales)}"
     return Network(name, activation, placement, loss_name, scales, skips, weights, x, y)
 
+def biased(i, seed):
+    """Case i with other numbers and with biases."""
+    net, rng = drawn(i, seed), np.random.default_rng(1000 + seed)
+    net.biases = [np.round(0.5 * rng.standard_normal(len(W)), 3) for W in net.weights]
+    net.name += " with biases"
+    return net
+
 def records(net, turn):
     rho, budget = [0.6, 1.4, 0.8, 1.2][: net.depth - 1], 3 if net.name == "published" else 6
     yield run(net, "bp")
@@ -294,7 +326,8 @@ if __name__ == "__main__":
     check_published(published())
     to_text = lambda value: json.dumps(value, default=np.ndarray.tolist, allow_nan=False, separators=(",", ":"))
     cases = []
-    for i, net in enumerate([published(), *map(drawn, range(len(SEEDS)), SEEDS)]):
+    for i, net in enumerate([published(), *map(drawn, range(len(SEEDS)), SEEDS), *(biased(*case) for case in BIASED)]):
         check_network(net, 0.1)
-        cases.append(to_text(vars(net))[:-1] + ',"rules":[\n' + ",\n".join(map(to_text, records(net, i // 4))) + "\n]}")
+        described = {key: value for key, value in vars(net).items() if value is not None}
+        cases.append(to_text(described)[:-1] + ',"rules":[\n' + ",\n".join(map(to_text, records(net, i // 4))) + "\n]}")
     pathlib.Path(__file__).with_name("golden.json").write_text('{"cases":[\n' + ",\n".join(cases) + "\n]}\n")

@@ -15,13 +15,13 @@ use super::{
     Simd,
     elementwise::{Steps, descended},
     phi::{Phi, PhiJob},
-    product::{Epilogue, Left, Store, product},
+    product::{Epilogue, Left, Store, biased, product, start_of_bias},
     vector::{Job, Vector},
 };
 use crate::{
     backend::Problem,
     dual_step::DualStep,
-    network::{Edge, Placement},
+    network::{Chain, Placement},
     stack::{LANES, Matrix},
     state::State,
 };
@@ -30,6 +30,8 @@ use std::{marker::PhantomData, ptr::null};
 /// The arguments of [`Backend::fused`](crate::backend::Backend::fused).
 pub struct Cycle<'a> {
     pub kernel: Simd,
+    /// The problem's network.
+    pub chain: Chain<'a, f32>,
     pub problem: &'a Problem<'a, f32>,
     pub state: &'a mut State<f32>,
     pub dual_step: DualStep<f32>,
@@ -43,7 +45,7 @@ pub const FULL: usize = 2 * LANES;
 impl PhiJob for Cycle<'_> {
     fn run<P: Phi>(self) {
         let (kernel, phi) = (self.kernel, PhantomData);
-        match (self.problem.network.placement(), self.state.output.cols()) {
+        match (self.chain.placement(), self.state.output.cols()) {
             (Placement::Pre, LANES) => kernel.run(Pass::<P, false, LANES> { cycle: self, phi }),
             (Placement::Pre, _) => kernel.run(Pass::<P, false, FULL> { cycle: self, phi }),
             (Placement::Post, LANES) => kernel.run(Pass::<P, true, LANES> { cycle: self, phi }),
@@ -71,10 +73,9 @@ impl<P: Phi, const POST: bool, const COLS: usize> Job for Pass<'_, P, POST, COLS
 unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TALL: usize, const WIDE: usize>(
     cycle: Cycle<'_>,
 ) {
-    let Cycle { problem, state, dual_step, eta, .. } = cycle;
-    let (network, block) = (problem.network, problem.block);
-    let hidden = network.hidden();
-    check(problem, state, COLS);
+    let Cycle { chain, problem, state, dual_step, eta, .. } = cycle;
+    let (block, hidden) = (problem.block, chain.depth() - 1);
+    check(chain, problem, state, COLS);
     let State { activities, duals, credit, output, signal, rolling, front, work, .. } = state;
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
@@ -86,12 +87,12 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     unsafe {
         let layer = |l: usize| start(&mut *z.add(l));
         if *front > 0 {
-            std::slice::from_raw_parts_mut(here.q, network.edges()[lowest].rows() * COLS).fill(0.0);
+            std::slice::from_raw_parts_mut(here.q, chain.link(lowest).0.rows() * COLS).fill(0.0);
         } else {
             let rho = problem.objective.penalty(0);
             let steps = Steps::<V>::new(dual_step.at(rho), rho);
             let (z, lambda) = (layer(0), start(&mut duals.layers[0]));
-            let drive = block.drive.data();
+            let drive = block.drive.layers[0].data();
             let mut at = 0;
             while at < drive.len() {
                 let c = V::load(z.add(at)).sub(V::load(drive.as_ptr().add(at)));
@@ -100,16 +101,17 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             }
         }
         if !POST {
-            activate::<V, P>(layer(lowest), network.edges()[lowest].rows() * COLS, here);
+            activate::<V, P>(layer(lowest), chain.link(lowest).0.rows() * COLS, here);
         }
         for l in lowest..hidden {
-            let edge = &network.edges()[l + 1];
-            let (skip, scale, z) = (edge.skip(), V::splat(edge.scale()), layer(l));
+            let (dense, skip) = chain.link(l + 1);
+            let (bias, scale, z) = (start_of_bias(dense.bias()), V::splat(dense.scale()), layer(l));
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
                 let rho = problem.objective.penalty(l + 1);
                 let mut take = Credit::<V, P, POST, COLS> {
                     scale,
+                    bias,
                     steps: Steps::new(dual_step.at(rho), rho),
                     skip,
                     below: z,
@@ -119,11 +121,11 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                     signal,
                     phi: PhantomData,
                 };
-                product::<V, _, false, TALL, WIDE>(Left::of(edge), rates, COLS, &mut take);
+                product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
                 if POST { signal } else { above.q }
             } else {
-                let mut take = Store { scale, gate: null(), skip: null(), out: start(output), cols: COLS };
-                product::<V, _, false, TALL, WIDE>(Left::of(edge), rates, COLS, &mut take);
+                let mut take = Store { scale, bias, gate: null(), base: null(), out: start(output), cols: COLS };
+                product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
                 let error = &mut credit.layers[hidden];
                 problem.objective.loss().output_credit(output, &block.target, block.samples, error);
                 start(error)
@@ -131,9 +133,9 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let minus_eta = V::splat(-eta);
             let mut take =
                 Pull::<V, P, POST, COLS> { scale, minus_eta, skip, here, q_above: above.q, z, phi: PhantomData };
-            product::<V, _, true, TALL, WIDE>(Left::of(edge), pulled, COLS, &mut take);
+            product::<V, _, true, TALL, WIDE>(Left::of(dense), pulled, COLS, &mut take);
             for _ in 0..2 {
-                work.count(edge.rows(), edge.cols(), block.samples);
+                work.count(dense.rows(), dense.cols(), block.samples);
             }
             std::mem::swap(&mut here, &mut above);
         }
@@ -146,19 +148,17 @@ fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
 }
 
 /// Panics unless state and block have the network's shape.
-fn check(problem: &Problem<f32>, state: &State<f32>, cols: usize) {
-    let network = problem.network;
-    let fits = |m: &Matrix<f32>, edge: &Edge<f32>| m.rows() == edge.rows() && m.cols() == cols;
-    let (hidden, widest) = (network.hidden(), state.signal.rows());
+fn check(chain: Chain<'_, f32>, problem: &Problem<f32>, state: &State<f32>, cols: usize) {
+    let (hidden, widest) = (chain.depth() - 1, state.signal.rows());
+    let fits = |m: &Matrix<f32>, l: usize| m.rows() == chain.link(l).0.rows() && m.cols() == cols;
     assert!([state.activities.layers.len(), state.duals.layers.len()] == [hidden; 2]);
     assert!(state.credit.layers.len() == hidden + 1 && state.front <= hidden);
-    let layers = state.activities.layers.iter().zip(&state.duals.layers);
-    for (edge, (z, lambda)) in network.edges().iter().zip(layers) {
-        assert!(fits(z, edge) && fits(lambda, edge) && edge.rows() <= widest);
+    for (l, (z, lambda)) in state.activities.layers.iter().zip(&state.duals.layers).enumerate() {
+        assert!(fits(z, l) && fits(lambda, l) && z.rows() <= widest);
     }
-    let (first, readout) = (&network.edges()[0], &network.edges()[hidden]);
-    assert!(fits(&problem.block.drive, first));
-    assert!([&state.output, &state.credit.layers[hidden], &problem.block.target].iter().all(|m| fits(m, readout)));
+    assert!(fits(&problem.block.drive.layers[0], 0));
+    let output = [&state.output, &state.credit.layers[hidden], &problem.block.target];
+    assert!(output.iter().all(|m| fits(m, hidden)));
     let rolling = state.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
     assert!(rolling.chain([&state.signal]).all(|b| b.rows() == widest && b.cols() == cols));
 }
@@ -208,6 +208,8 @@ unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: Rollin
 /// Turns sums W φ(z_l) (`post`: W z_l) into the credit of layer l + 1.
 struct Credit<V, P, const POST: bool, const COLS: usize> {
     scale: V,
+    /// b, or null.
+    bias: *const f32,
     steps: Steps<V>,
     skip: bool,
     /// z_l.
@@ -229,7 +231,11 @@ impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Cre
         // SAFETY: all pointers are to layers of the product's shape.
         unsafe {
             let below = self.below.add(at);
-            let (f, slope) = if POST {
+            let (f, slope) = if !self.bias.is_null() {
+                let u = biased(sum, self.scale, self.bias.add(row));
+                let (value, slope) = if POST { P::both(u) } else { (u, u) };
+                (if self.skip { value.add(V::load(below)) } else { value }, slope)
+            } else if POST {
                 let (value, slope) = P::both(sum.mul(self.scale));
                 (if self.skip { value.add(V::load(below)) } else { value }, slope)
             } else if self.skip {

@@ -24,7 +24,7 @@ use super::{
     Problem,
     sweeps::{Kernel, Sweeps},
 };
-use crate::{activation::Activation, dual_step::DualStep, network::Edge, stack::Matrix, state::State};
+use crate::{activation::Activation, dual_step::DualStep, network::Dense, stack::Matrix, state::State};
 use cycle::Cycle;
 use elementwise::{Combine, Credit};
 use phi::{Activate, with_phi};
@@ -141,19 +141,26 @@ impl Simd {
 impl Kernel for Simd {
     type Real = f32;
 
-    fn forward(&self, edge: &Edge<f32>, x: &Matrix<f32>, skip: Option<&Matrix<f32>>, out: &mut Matrix<f32>) {
-        self.run(EdgeProduct::<false> { edge, x, gate: None, skip, out });
+    fn forward(
+        &self,
+        dense: &Dense<f32>,
+        x: &Matrix<f32>,
+        bias: Option<&[f32]>,
+        base: Option<&Matrix<f32>>,
+        out: &mut Matrix<f32>,
+    ) {
+        self.run(EdgeProduct::<false> { dense, x, bias, gate: None, base, out });
     }
 
     fn transposed(
         &self,
-        edge: &Edge<f32>,
+        dense: &Dense<f32>,
         q: &Matrix<f32>,
         gate: Option<&Matrix<f32>>,
-        skip: Option<&Matrix<f32>>,
+        base: Option<&Matrix<f32>>,
         out: &mut Matrix<f32>,
     ) {
-        self.run(EdgeProduct::<true> { edge, x: q, gate, skip, out });
+        self.run(EdgeProduct::<true> { dense, x: q, bias: None, gate, base, out });
     }
 
     fn credit(&self, alpha: f32, rho: f32, z: &[f32], f: &mut [f32], duals: &mut [f32]) {
@@ -178,10 +185,10 @@ impl Kernel for Simd {
 
     fn fused(&self, problem: &Problem<f32>, state: &mut State<f32>, dual_step: DualStep<f32>, eta: f32) -> bool {
         // Larger blocks than `block_samples` come only from callers who cut their own.
-        let fits = state.output.cols() <= cycle::FULL;
-        if fits {
-            with_phi(problem.network.activation(), Cycle { kernel: *self, problem, state, dual_step, eta });
+        let chain = problem.network.as_chain().filter(|_| state.output.cols() <= cycle::FULL);
+        if let Some(chain) = chain {
+            with_phi(chain.activation(), Cycle { kernel: *self, chain, problem, state, dual_step, eta });
         }
-        fits
+        chain.is_some()
     }
 }

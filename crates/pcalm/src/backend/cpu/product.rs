@@ -8,7 +8,7 @@
 
 use super::vector::{Job, Vector};
 use crate::{
-    network::Edge,
+    network::Dense,
     stack::{LANES, Matrix},
 };
 
@@ -182,11 +182,12 @@ unsafe fn step<V: Vector, const T: bool, const TALL: usize, const WIDE: usize>(
     }
 }
 
-/// `out ← gate ⊙ (scale · sum) + skip`; a null gate is 1, a null skip 0.
+/// `out ← gate ⊙ (scale · sum) + base`; a null gate is 1, a null base 0. Without a gate there may be a bias per row.
 pub struct Store<V> {
     pub scale: V,
+    pub bias: *const f32,
     pub gate: *const f32,
-    pub skip: *const f32,
+    pub base: *const f32,
     pub out: *mut f32,
     pub cols: usize,
 }
@@ -201,26 +202,47 @@ impl<V: Vector> Epilogue<V> for Store<V> {
             if !self.gate.is_null() {
                 scale = scale.mul(V::load(self.gate.add(at)));
             }
-            let out = if self.skip.is_null() { sum.mul(scale) } else { sum.mul_add(scale, V::load(self.skip.add(at))) };
+            let out = match (self.bias.is_null(), self.base.is_null()) {
+                (true, true) => sum.mul(scale),
+                (true, false) => sum.mul_add(scale, V::load(self.base.add(at))),
+                (false, true) => biased(sum, scale, self.bias.add(row)),
+                (false, false) => biased(sum, scale, self.bias.add(row)).add(V::load(self.base.add(at))),
+            };
             out.store(self.out.add(at));
         }
     }
 }
 
-/// `out ← gate ⊙ (a W x) + skip`, or with `T` the same with Wᵀ.
+/// scale · sum + b, before whatever else is added: the sweeps and the fused cycle round alike.
+///
+/// # Safety
+/// As [`Vector`]; `bias` points to b.
+#[inline(always)]
+pub unsafe fn biased<V: Vector>(sum: V, scale: V, bias: *const f32) -> V {
+    // SAFETY: passed on from the caller.
+    unsafe { sum.mul_add(scale, V::splat(*bias)) }
+}
+
+/// Where the bias begins; null where there is none.
+pub fn start_of_bias(bias: Option<&[f32]>) -> *const f32 {
+    bias.map_or(std::ptr::null(), <[f32]>::as_ptr)
+}
+
+/// `out ← gate ⊙ (a W x) + base`, or with `T` the same with Wᵀ; with a bias, that first.
 pub struct EdgeProduct<'a, const T: bool> {
-    pub edge: &'a Edge<f32>,
+    pub dense: &'a Dense<f32>,
     pub x: &'a Matrix<f32>,
+    pub bias: Option<&'a [f32]>,
     pub gate: Option<&'a Matrix<f32>>,
-    pub skip: Option<&'a Matrix<f32>>,
+    pub base: Option<&'a Matrix<f32>>,
     pub out: &'a mut Matrix<f32>,
 }
 
 impl<const T: bool> Left<T> {
-    /// The weights of `edge`.
-    pub fn of(edge: &Edge<f32>) -> Self {
-        let (rows, inner) = if T { (edge.cols(), edge.rows()) } else { (edge.rows(), edge.cols()) };
-        Left { data: edge.weight().as_ptr(), rows, inner }
+    /// The weights of a dense map.
+    pub fn of(dense: &Dense<f32>) -> Self {
+        let (rows, inner) = if T { (dense.cols(), dense.rows()) } else { (dense.rows(), dense.cols()) };
+        Left { data: dense.weight().as_ptr(), rows, inner }
     }
 }
 
@@ -229,19 +251,20 @@ impl<const T: bool> Job for EdgeProduct<'_, T> {
 
     #[inline(always)]
     unsafe fn run<V: Vector, const TALL: usize, const WIDE: usize>(self) {
-        let (left, cols) = (Left::<T>::of(self.edge), self.x.cols());
+        let (left, cols) = (Left::<T>::of(self.dense), self.x.cols());
         assert!(self.out.cols() == cols && self.out.rows() >= left.rows && self.x.rows() >= left.inner);
+        assert!(self.bias.is_none_or(|bias| bias.len() == left.rows && self.gate.is_none()));
         let operand = |m: Option<&Matrix<f32>>| {
             m.map_or(std::ptr::null(), |m| {
                 assert!(m.cols() == cols && m.rows() >= left.rows);
                 m.data().as_ptr()
             })
         };
-        let (gate, skip) = (operand(self.gate), operand(self.skip));
-        // SAFETY: the shapes were checked; `left` points into the edge, which outlives the job.
+        let (bias, gate, base) = (start_of_bias(self.bias), operand(self.gate), operand(self.base));
+        // SAFETY: the shapes were checked; `left` points into the map, which outlives the job.
         unsafe {
-            let scale = V::splat(self.edge.scale());
-            let mut store = Store { scale, gate, skip, out: self.out.data_mut().as_mut_ptr(), cols };
+            let scale = V::splat(self.dense.scale());
+            let mut store = Store { scale, bias, gate, base, out: self.out.data_mut().as_mut_ptr(), cols };
             product::<V, _, T, TALL, WIDE>(left, self.x.data().as_ptr(), cols, &mut store);
         }
     }

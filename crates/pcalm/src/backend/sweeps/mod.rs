@@ -1,15 +1,16 @@
-//! The primitives on this machine: sweeps over the layers, one edge at a time, over a kernel's products.
+//! The primitives on this machine: sweeps over the nodes, one edge at a time, over a kernel's products.
 
-pub(super) mod edge;
+pub(super) mod dense;
+mod node;
 
 use super::{Backend, Problem};
 use crate::{
     activation::Activation,
     dual_step::DualStep,
-    network::{Edge, Network, Placement},
+    network::{Dense, Edge, Map, Network},
     real::Real,
     stack::{Matrix, Stack},
-    state::{Block, State, Work},
+    state::{Block, Memo, Rolling, State, Work},
 };
 use std::fmt::Debug;
 
@@ -21,23 +22,23 @@ pub trait Kernel: Clone + Debug + Send + Sync {
     /// The number type.
     type Real: Real;
 
-    /// `out ← a W x`, plus `skip` if given; `x` may have more rows than W has columns.
+    /// `out ← a W x`, plus `bias` in every column and then `base`, where given; all may have more rows than needed.
     fn forward(
         &self,
-        edge: &Edge<Self::Real>,
+        dense: &Dense<Self::Real>,
         x: &Matrix<Self::Real>,
-        skip: Option<&Matrix<Self::Real>>,
+        bias: Option<&[Self::Real]>,
+        base: Option<&Matrix<Self::Real>>,
         out: &mut Matrix<Self::Real>,
     );
 
-    /// `out ← gate ⊙ (a Wᵀ q)`, plus `skip` if given; without a gate, 1. `q` and `out` may have
-    /// more rows than needed.
+    /// `out ← gate ⊙ (a Wᵀ q)`, plus `base` if given; without a gate, 1. All may have more rows than needed.
     fn transposed(
         &self,
-        edge: &Edge<Self::Real>,
+        dense: &Dense<Self::Real>,
         q: &Matrix<Self::Real>,
         gate: Option<&Matrix<Self::Real>>,
-        skip: Option<&Matrix<Self::Real>>,
+        base: Option<&Matrix<Self::Real>>,
         out: &mut Matrix<Self::Real>,
     );
 
@@ -92,51 +93,46 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     }
 
     fn drive(&self, network: &Network<R>, block: &mut Block<R>, state: &mut State<R>) {
-        let first = &network.edges()[0];
-        let skip_after = |wanted: bool| (first.skip() && wanted).then_some(&block.input);
-        let post = network.placement() == Placement::Post;
-        self.kernel.forward(first, &block.input, skip_after(!post), &mut block.drive);
-        state.front = 0;
-        state.work.count(first.rows(), first.cols(), block.samples);
-        if post {
-            self.kernel.activate_in_place(network.activation(), block.drive.data_mut(), block.drive_slopes.data_mut());
-            if let Some(input) = skip_after(true) {
-                edge::add(input, &mut block.drive);
-            }
+        let Block { input, drive, memos, samples, .. } = block;
+        for (out, node) in drive.layers.iter_mut().zip(1..).filter(|(out, _)| out.rows() > 0) {
+            let source = |from: usize| (from == 0).then_some(&*input);
+            self.predict_node(network, node, (source, None), memos, &mut state.rolling[0].credit, out);
         }
+        state.front = 0;
+        count_edges(network, true, *samples, &mut state.work);
     }
 
     fn forward(&self, problem: &Problem<R>, state: &mut State<R>) {
-        let State { activities, slopes, rates, output, work, .. } = state;
-        drive_slopes(problem, slopes);
-        activities.layers[0].copy_from(&problem.block.drive);
-        let last = problem.network.hidden();
-        for l in 1..last {
+        let Problem { network, block, .. } = *problem;
+        let State { activities, memos, output, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        for l in 0..=network.hidden() {
             let (before, after) = activities.layers.split_at_mut(l);
-            edge::predict(&self.kernel, problem, l, &before[l - 1], &mut after[0], slopes, rates);
+            let source = |from: usize| before.get(from.checked_sub(1)?);
+            let out = after.first_mut().unwrap_or(output);
+            self.predict_node(network, l + 1, (source, driven(block, l)), memos, partial, out);
         }
-        edge::predict(&self.kernel, problem, last, &activities.layers[last - 1], output, slopes, rates);
-        count_edges(problem, work);
+        count_edges(network, false, block.samples, work);
     }
 
     fn adjoint(&self, problem: &Problem<R>, state: &mut State<R>) {
-        let State { credit, slopes, signal, work, .. } = state;
+        let State { credit, memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
         for l in (0..problem.network.hidden()).rev() {
-            let (q, above) = credit.layers.split_at_mut(l + 1);
-            edge::pull_back(&self.kernel, problem, l + 1, &above[0], slopes, signal, &mut q[l]);
+            let (below, above) = credit.layers.split_at_mut(l + 1);
+            let source = |to: usize| &above[to - l - 2];
+            self.pull_node(problem.network, l + 1, source, memos, [signal, partial], &mut below[l]);
         }
-        count_edges(problem, work);
+        count_edges(problem.network, false, problem.block.samples, work);
     }
 
     fn predict(&self, problem: &Problem<R>, state: &mut State<R>, predictions: &mut Stack<R>) {
-        let State { activities, slopes, rates, output, work, .. } = state;
-        drive_slopes(problem, slopes);
-        predictions.layers[0].copy_from(&problem.block.drive);
-        for (l, z) in (1..).zip(&activities.layers) {
-            let f = if l < problem.network.hidden() { &mut predictions.layers[l] } else { &mut *output };
-            edge::predict(&self.kernel, problem, l, z, f, slopes, rates);
+        let Problem { network, block, .. } = *problem;
+        let State { activities, memos, output, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        for l in 0..=network.hidden() {
+            let source = |from: usize| activities.layers.get(from.checked_sub(1)?);
+            let out = if l < network.hidden() { &mut predictions.layers[l] } else { &mut *output };
+            self.predict_node(network, l + 1, (source, driven(block, l)), memos, partial, out);
         }
-        count_edges(problem, work);
+        count_edges(network, false, block.samples, work);
     }
 
     fn supervise(&self, problem: &Problem<R>, state: &mut State<R>) {
@@ -155,20 +151,25 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     }
 
     fn push(&self, problem: &Problem<R>, state: &mut State<R>, direction: &Stack<R>, image: &mut Stack<R>) {
-        let State { slopes, signal, work, .. } = state;
-        image.layers[0].clear();
-        for (l, v) in (1..).zip(&direction.layers) {
-            edge::push_forward(&self.kernel, problem, l, v, slopes, signal, &mut image.layers[l]);
+        let network = problem.network;
+        let State { memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        for (out, node) in image.layers.iter_mut().zip(1..) {
+            let edges = network.entering(node);
+            let edges = edges.filter_map(|(i, edge)| Some((i, edge, direction.layers.get(edge.from.checked_sub(1)?)?)));
+            node::sum(edges, None, partial, out, |(i, dense), v, base, out| {
+                dense::push(&self.kernel, dense, v, base, &memos[i], signal, out);
+            });
         }
-        count_edges(problem, work);
+        count_edges(network, false, problem.block.samples, work);
     }
 
     fn pull(&self, problem: &Problem<R>, state: &mut State<R>, pulled: &mut Stack<R>) {
-        let State { credit, slopes, signal, work, .. } = state;
-        for (l, out) in pulled.layers.iter_mut().enumerate() {
-            edge::pull_back(&self.kernel, problem, l + 1, &credit.layers[l + 1], slopes, signal, out);
+        let State { credit, memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        for (out, node) in pulled.layers.iter_mut().zip(1..) {
+            let source = |to: usize| &credit.layers[to - 1];
+            self.pull_node(problem.network, node, source, memos, [signal, partial], out);
         }
-        count_edges(problem, work);
+        count_edges(problem.network, false, problem.block.samples, work);
     }
 
     fn combine(&self, a: R, x: &Stack<R>, b: R, y: &mut Stack<R>) {
@@ -182,34 +183,61 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     }
 
     fn weight_gradient(&self, problem: &Problem<R>, state: &State<R>, edge: usize, weight: R, gradient: &mut [R]) {
-        let network = problem.network;
-        let factor = -weight * network.edges()[edge].scale();
-        let x = match (edge.checked_sub(1), network.placement()) {
-            (None, _) => &problem.block.input,
-            (Some(below), Placement::Pre) => &state.rates.layers[below],
-            (Some(below), Placement::Post) => &state.activities.layers[below],
+        let Edge { from, to, map } = &problem.network.edges()[edge];
+        let Map::Dense(dense) = map else { return };
+        let (z, memo) = match from.checked_sub(1) {
+            None => (&problem.block.input, &problem.block.memos[edge]),
+            Some(l) => (&state.activities.layers[l], &state.memos[edge]),
         };
-        let q = &state.credit.layers[edge];
-        if network.placement() == Placement::Post && edge < network.hidden() {
-            let mut signal = q.clone();
-            edge::gate(&state.slopes.layers[edge], &mut signal);
-            self.kernel.outer(factor, &signal, x, gradient);
-        } else {
-            self.kernel.outer(factor, q, x, gradient);
+        let q = &state.credit.layers[to - 1];
+        dense::weight_gradient(&self.kernel, dense, (z, q), memo, weight, gradient);
+    }
+}
+
+impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
+    /// `out` ← what is predicted of a node by the edges whose `source` there is, plus a constant `drive`.
+    fn predict_node<'m>(
+        &self,
+        network: &'m Network<R>,
+        node: usize,
+        (source, drive): (impl Fn(usize) -> Option<&'m Matrix<R>> + Copy, Option<&'m Matrix<R>>),
+        memos: &mut [Memo<R>],
+        partial: &mut Matrix<R>,
+        out: &mut Matrix<R>,
+    ) {
+        let edges = network.entering(node).filter_map(|(i, edge)| Some((i, edge, source(edge.from)?)));
+        node::sum(edges, drive, partial, out, |(i, dense), z, base, out| {
+            dense::predict(&self.kernel, dense, z, base, &mut memos[i], out);
+        });
+    }
+
+    /// `out` ← Σ Jᵀ q over the edges that leave a node, for the credit q that `source` has of the nodes they enter.
+    fn pull_node<'m>(
+        &self,
+        network: &'m Network<R>,
+        node: usize,
+        source: impl Fn(usize) -> &'m Matrix<R> + Copy,
+        memos: &[Memo<R>],
+        [signal, partial]: [&mut Matrix<R>; 2],
+        out: &mut Matrix<R>,
+    ) {
+        let edges = network.leaving(node).map(|(i, edge)| (i, edge, source(edge.to)));
+        node::sum(edges, None, partial, out, |(i, dense), q, base, out| {
+            dense::pull(&self.kernel, dense, q, base, &memos[i], signal, out);
+        });
+    }
+}
+
+/// What the input predicts of the 0-based layer `l`, if any edge leads there from it.
+fn driven<R: Real>(block: &Block<R>, l: usize) -> Option<&Matrix<R>> {
+    Some(&block.drive.layers[l]).filter(|drive| drive.rows() > 0)
+}
+
+/// Counts one product on every edge from the input, which is done once, or on every other.
+fn count_edges<R: Real>(network: &Network<R>, from_input: bool, samples: usize, work: &mut Work) {
+    for edge in network.edges().iter().filter(|edge| (edge.from == 0) == from_input) {
+        if let Some(dense) = edge.dense() {
+            work.count(dense.rows(), dense.cols(), samples);
         }
-    }
-}
-
-/// In `post` placement the first edge's slopes are constant; the sweeps fill in the others.
-fn drive_slopes<R: Real>(problem: &Problem<R>, slopes: &mut Stack<R>) {
-    if problem.network.placement() == Placement::Post {
-        slopes.layers[0].copy_from(&problem.block.drive_slopes);
-    }
-}
-
-/// Counts one product on every edge but the first, whose input is constant.
-fn count_edges<R: Real>(problem: &Problem<R>, work: &mut Work) {
-    for edge in &problem.network.edges()[1..] {
-        work.count(edge.rows(), edge.cols(), problem.block.samples);
     }
 }

@@ -39,11 +39,11 @@ pub fn condition(
 /// If the network's activities are not finite.
 pub fn follow(
     lagrangian: &Lagrangian<Reference<f64>>,
-    (state, sample): (&State<f64>, usize),
+    (state, sample): (&State<Reference<f64>>, usize),
     dual_step: f64,
     kept: &mut (Vec<f32>, Vec<f32>),
 ) -> Result<(f64, f64, f64), LabError> {
-    let Problem { network, block, objective } = *lagrangian.problem();
+    let Problem { network, block, objective, .. } = *lagrangian.problem();
     let linearisation = Linearisation::of(network, objective, block, state, sample)?;
     let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect();
     let mut ends = Ends { top: wide(&kept.0), bottom: wide(&kept.1) };

@@ -11,7 +11,7 @@ use crate::{
     record::finite,
 };
 use pcalm::{
-    backend::Backend,
+    backend::Host,
     error::StabilityBound,
     gradient::{Alignment, Gradient},
     minibatch::{Batch, Minibatch},
@@ -84,7 +84,7 @@ pub struct Summary {
 
 /// An inference that has been done.
 #[derive(Debug)]
-pub struct Inference<B: Backend> {
+pub struct Inference<B: Host> {
     /// What it came to.
     pub summary: Summary,
     minibatch: Minibatch<B>,
@@ -146,7 +146,7 @@ impl<R: Real> Samples<R> {
 ///
 /// # Errors
 /// If a setting is out of range, the samples do not fit the network, or inference diverges.
-pub fn infer<B: Backend>(
+pub fn infer<B: Host>(
     backend: B,
     model: Model<B::Real>,
     samples: &Samples<B::Real>,
@@ -235,7 +235,7 @@ pub fn infer<B: Backend>(
     Ok(Inference { summary, minibatch, gradient, network })
 }
 
-impl<B: Backend> Inference<B> {
+impl<B: Host> Inference<B> {
     /// Activities, duals, credit, output and gradients, with the summary as metadata.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::{
     experiment::{Experiment, Plan},
 };
 use pcalm::{
-    backend::Backend,
+    backend::Host,
     memory::{parameters, state_bytes, weight_bytes},
     real::Real,
 };
@@ -49,7 +49,7 @@ pub fn peak() -> Option<u64> {
 ///
 /// # Errors
 /// If it does; the message has both numbers.
-pub fn afford<B: Backend>(plan: &Plan, experiment: &Experiment, backend: &B) -> Result<(), LabError> {
+pub fn afford<B: Host>(plan: &Plan, experiment: &Experiment, backend: &B) -> Result<(), LabError> {
     let needed = needed(plan, experiment, backend);
     let available = available().unwrap_or(u64::MAX);
     if needed.is_some_and(|needed| needed <= available) {
@@ -68,7 +68,7 @@ pub fn afford<B: Backend>(plan: &Plan, experiment: &Experiment, backend: &B) -> 
 
 /// Bytes that a run takes at once: weights, gradients (BP's beside the rule's in a probe) and moments, a checkpoint
 /// read back as bytes and as numbers, and states; its data set is there already.
-fn needed<B: Backend>(plan: &Plan, experiment: &Experiment, backend: &B) -> Option<u64> {
+fn needed<B: Host>(plan: &Plan, experiment: &Experiment, backend: &B) -> Option<u64> {
     let (architecture, number) = (&plan.architecture, B::Real::BYTES);
     let moments = plan.optimizer.method.info().moments;
     // Beside weights, gradient and moments: BP's gradient, and the checkpoint twice.

@@ -29,7 +29,7 @@ pub fn condition(_: &Network<f64>, _: &Objective<f64>, _: (&[f64], &[f64])) -> R
 /// Always.
 pub fn follow(
     _: &Lagrangian<Reference<f64>>,
-    _: (&State<f64>, usize),
+    _: (&State<Reference<f64>>, usize),
     _: f64,
     _: &mut (Vec<f32>, Vec<f32>),
 ) -> Result<(f64, f64, f64), LabError> {

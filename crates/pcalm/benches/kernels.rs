@@ -7,14 +7,15 @@ mod common;
 use divan::{Bencher, counter::ItemsCount};
 use pcalm::{
     activation::{ACTIVATIONS, Activation},
-    backend::{Backend, Cpu, Problem},
+    backend::{Cpu, host::Block},
     gradient::Gradient,
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
+    minibatch::Batch,
     network::{Network, Placement},
     objective::Objective,
     optimizer::{Optimizer, Settings},
-    state::{Block, State},
+    state::State,
 };
 
 const SAMPLES: usize = 32;
@@ -28,7 +29,7 @@ fn main() {
 struct Fixture {
     network: Network<f32>,
     block: Block<f32>,
-    state: State<f32>,
+    state: State<Cpu>,
     objective: Objective<f32>,
 }
 
@@ -36,17 +37,15 @@ impl Fixture {
     fn new((width, depth): (usize, usize), activation: Activation) -> Self {
         let network = common::network(width, depth, activation, Placement::Pre).expect("a valid network");
         let (x, y) = common::samples(SAMPLES);
-        let (mut block, mut state) = (Block::zeros(&network, SAMPLES), State::zeros(&network, SAMPLES));
-        block.input.load(&x);
-        block.target.load(&y);
-        Cpu::new().drive(&network, &mut block, &mut state);
+        let batch = Batch::new(&x, &y, SAMPLES).expect("samples");
+        let (block, state) = batch.block(&Cpu::new(), &network).expect("samples that fit");
         let mut fixture = Fixture { network, block, state, objective: Loss::SquaredError.into() };
         fixture.run(|lagrangian, state| lagrangian.forward(state));
         fixture.run(|lagrangian, state| lagrangian.credit(state, DualStep::Along(1.0)));
         fixture
     }
 
-    fn run(&mut self, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<f32>)) {
+    fn run(&mut self, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<Cpu>)) {
         let Fixture { network, block, state, objective } = self;
         kernel(&Lagrangian::new(&Cpu::new(), network, block, objective).expect("one network's parts"), state);
     }
@@ -57,7 +56,7 @@ impl Fixture {
     }
 }
 
-fn bench(bencher: Bencher, size: (usize, usize), products: usize, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<f32>)) {
+fn bench(bencher: Bencher, size: (usize, usize), products: usize, kernel: impl Fn(&Lagrangian<Cpu>, &mut State<Cpu>)) {
     let mut fixture = Fixture::new(size, Activation::Relu);
     bencher.counter(ItemsCount::new(products * fixture.flops())).bench_local(|| fixture.run(&kernel));
 }
@@ -103,12 +102,10 @@ fn weight_gradient(bencher: Bencher, size: (usize, usize)) {
     let fixture = Fixture::new(size, Activation::Relu);
     let mut gradient = Gradient::zeros(&fixture.network);
     let Fixture { network, block, state, objective } = &fixture;
-    let problem = Problem { network, block, objective };
-    bencher.counter(ItemsCount::new(fixture.flops())).bench_local(|| {
-        for (out, &edge) in gradient.edges.iter_mut().zip(fixture.network.dense_edges()).skip(1) {
-            Cpu::new().weight_gradient(&problem, state, edge, 1.0, out);
-        }
-    });
+    let cpu = Cpu::new();
+    let lagrangian = Lagrangian::new(&cpu, network, block, objective).expect("one network's parts");
+    let flops = fixture.flops() + 2 * network.dense()[0].weight().len() * SAMPLES;
+    bencher.counter(ItemsCount::new(flops)).bench_local(|| lagrangian.weight_gradient(state, &mut gradient));
 }
 
 /// Adam over all weights; an item is a weight.

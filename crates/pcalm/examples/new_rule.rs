@@ -21,23 +21,24 @@ impl<B: Backend> Rule<B> for HeavyBall {
         2
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         lagrangian.forward(state);
         let (z, _, memory) = state.parts_mut();
-        memory[0].copy_from(z);
+        lagrangian.copy(z, &mut memory[0]);
     }
 
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, _: Step) {
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, _: Step) {
         let (z, _, memory) = state.parts_mut();
-        memory[1].copy_from(z);
+        lagrangian.copy(z, &mut memory[1]);
         lagrangian.cycle(state, DualStep::Still, B::Real::of(self.eta));
         let (z, _, memory) = state.parts_mut();
-        z.add_scaled(B::Real::of(self.beta), &memory[1]);
-        z.add_scaled(B::Real::of(-self.beta), &memory[0]);
+        let (beta, one) = (B::Real::of(self.beta), B::Real::of(1.0));
+        lagrangian.combine(beta, &memory[1], one, z);
+        lagrangian.combine(-beta, &memory[0], one, z);
         memory.swap(0, 1);
     }
 
-    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B::Real>, cycles: usize) -> Option<Stop> {
+    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B>, cycles: usize) -> Option<Stop> {
         (cycles >= self.budget).then_some(Stop::Budget)
     }
 }

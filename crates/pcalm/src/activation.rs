@@ -4,6 +4,7 @@ use crate::real::Real;
 
 /// An elementwise activation function φ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Activation {
     /// φ(x) = x: a linear network.
     Identity,
@@ -21,7 +22,31 @@ pub enum Activation {
     Sigmoid,
     /// φ(x) = x clipped to [−1, 1].
     HardTanh,
+    /// One that is in no list. No backend has a fused pass for it.
+    Own(OwnActivation),
 }
+
+/// An activation of a program's own, by value: φ and its derivatives as functions of one number. Known by its name,
+/// which files and reports have; a [`Catalogue`](crate::catalogue::Catalogue) finds it again.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnActivation {
+    /// Its name, in lower case and with hyphens.
+    pub name: &'static str,
+    /// φ(x).
+    pub value: fn(f64) -> f64,
+    /// φ'(x).
+    pub slope: fn(f64) -> f64,
+    /// φ''(x), for the exact activity Hessian alone.
+    pub curvature: fn(f64) -> f64,
+}
+
+impl PartialEq for OwnActivation {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for OwnActivation {}
 
 /// Slope of [`Activation::LeakyRelu`] left of zero, as in PyTorch and JAX.
 pub(crate) const LEAK: f64 = 0.01;
@@ -50,6 +75,7 @@ impl Activation {
             Activation::Silu => "silu",
             Activation::Sigmoid => "sigmoid",
             Activation::HardTanh => "hard-tanh",
+            Activation::Own(own) => own.name,
         }
     }
 
@@ -64,6 +90,7 @@ impl Activation {
             Activation::Silu => "x·sigmoid(x)",
             Activation::Sigmoid => "1/(1 + exp(−x))",
             Activation::HardTanh => "x clipped to [−1, 1]",
+            Activation::Own(_) => "a program's own",
         }
     }
 
@@ -106,6 +133,7 @@ impl Activation {
                     x
                 }
             }
+            Activation::Own(own) => R::of((own.value)(x.wide())),
         }
     }
 
@@ -149,6 +177,7 @@ impl Activation {
                     zero
                 }
             }
+            Activation::Own(own) => R::of((own.slope)(x.wide())),
         }
     }
 
@@ -171,6 +200,7 @@ impl Activation {
                 let s = sigmoid(x);
                 s * (one - s) * (one - two * s)
             }
+            Activation::Own(own) => R::of((own.curvature)(x.wide())),
         }
     }
 
@@ -198,6 +228,7 @@ impl Activation {
             Activation::Silu => body(Activation::Silu),
             Activation::Sigmoid => body(Activation::Sigmoid),
             Activation::HardTanh => body(Activation::HardTanh),
+            Activation::Own(own) => body(Activation::Own(own)),
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::{
     error::Error,
     loss::Loss,
+    names::Names,
     network::{
         Network,
         file::{NetworkFile, tensors},
@@ -87,13 +88,13 @@ impl<'a, R: Real> Checkpoint<'a, R> {
         file
     }
 
-    /// Reads a checkpoint's bytes.
+    /// Reads a checkpoint's bytes, with activation and loss by these names.
     ///
     /// # Errors
     /// If they are not a whole checkpoint whose parts fit together.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn from_bytes(names: &Names, bytes: &[u8]) -> Result<Self, Error> {
         let file = TensorFile::from_bytes(bytes)?;
-        let NetworkFile { network, loss } = NetworkFile::from_tensors(&file)?;
+        let NetworkFile { network, loss } = NetworkFile::known_by(names, &file)?;
         let entry = |key: &str| {
             file.metadata.get(key).ok_or_else(|| {
                 Error::File(format!("the metadata has no `{key}`: this is a network file, not a checkpoint"))

@@ -43,6 +43,11 @@ pub struct Agreement {
     pub norm_ratio: f64,
 }
 
+impl Agreement {
+    /// Of gradients that are not there.
+    pub(crate) const NONE: Agreement = Agreement { cosine: f64::NAN, norm_ratio: f64::NAN };
+}
+
 /// Alignment of a rule's weight gradient with BP's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alignment {

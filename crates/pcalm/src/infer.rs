@@ -1,13 +1,6 @@
 //! The one inference loop, and what it asks of a rule.
 
-use crate::{
-    backend::Backend,
-    error::Divergence,
-    lagrangian::Lagrangian,
-    real::Real,
-    stack::{Stack, nan_max},
-    state::State,
-};
+use crate::{backend::Backend, error::Divergence, lagrangian::Lagrangian, real::Real, stack::nan_max, state::State};
 use std::ops::ControlFlow;
 
 /// Why an inference ended.
@@ -61,38 +54,38 @@ pub trait Rule<B: Backend>: Send + Sync {
     }
 
     /// Sets the state to the rule's starting point.
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>);
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>);
 
     /// One step of inference.
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step);
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step);
 
     /// Whether the step at `at`, just done, was the last of its cycle: what budgets and observers count.
-    fn completes(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _at: Step) -> bool {
+    fn completes(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>, _at: Step) -> bool {
         true
     }
 
     /// Whether to stop after `cycles` cycles.
-    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, cycles: usize) -> Option<Stop>;
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, cycles: usize) -> Option<Stop>;
 
     /// The last choice of (z, λ), after the last step.
-    fn settle(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>) {}
+    fn settle(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>) {}
 }
 
-/// Sees every state inference visits; `()` looks at nothing.
-pub trait Observer<R> {
+/// Sees every state inference visits, [through](Lagrangian::read) the Lagrangian; `()` looks at nothing.
+pub trait Observer<B: Backend> {
     /// Called before the first cycle (`step` 0) and after each.
-    fn observe(&mut self, step: usize, state: &State<R>) -> ControlFlow<()>;
+    fn observe(&mut self, step: usize, lagrangian: &Lagrangian<B>, state: &State<B>) -> ControlFlow<()>;
 }
 
-impl<R> Observer<R> for () {
-    fn observe(&mut self, _step: usize, _state: &State<R>) -> ControlFlow<()> {
+impl<B: Backend> Observer<B> for () {
+    fn observe(&mut self, _step: usize, _lagrangian: &Lagrangian<B>, _state: &State<B>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
 
-impl<R, F: FnMut(usize, &State<R>) -> ControlFlow<()>> Observer<R> for F {
-    fn observe(&mut self, step: usize, state: &State<R>) -> ControlFlow<()> {
-        self(step, state)
+impl<B: Backend, F: FnMut(usize, &Lagrangian<B>, &State<B>) -> ControlFlow<()>> Observer<B> for F {
+    fn observe(&mut self, step: usize, lagrangian: &Lagrangian<B>, state: &State<B>) -> ControlFlow<()> {
+        self(step, lagrangian, state)
     }
 }
 
@@ -120,8 +113,8 @@ const LOOK_EVERY: usize = 64;
 pub fn infer<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
-    observer: &mut dyn Observer<B::Real>,
+    state: &mut State<B>,
+    observer: &mut dyn Observer<B>,
 ) -> Inference {
     let found = attempt(rule, lagrangian, state, observer, None);
     if matches!(&found.stop, Stop::Diverged(d) if d.step > 0) {
@@ -135,11 +128,11 @@ pub fn infer<B: Backend>(
 fn attempt<B: Backend>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
-    observer: &mut dyn Observer<B::Real>,
-    mut closely: Option<&mut Stack<B::Real>>,
+    state: &mut State<B>,
+    observer: &mut dyn Observer<B>,
+    mut closely: Option<&mut B::Stack>,
 ) -> Inference {
-    state.begin(rule.memory());
+    state.begin(lagrangian.backend(), rule.memory());
     rule.init(lagrangian, state);
     let look = Look::new(rule.name(), lagrangian, state);
     let (mut at, mut done) = (Step::default(), 0usize);
@@ -160,7 +153,7 @@ fn attempt<B: Backend>(
         {
             return Inference { steps, stop: Stop::Diverged(divergence) };
         }
-        let halted = between && observer.observe(at.cycle, state).is_break();
+        let halted = between && observer.observe(at.cycle, lagrangian, state).is_break();
         if let Some(stop) = stop.or(halted.then_some(Stop::Observer)) {
             rule.settle(lagrangian, state);
             lagrangian.settle(state);
@@ -178,31 +171,35 @@ fn attempt<B: Backend>(
 }
 
 /// Where a forward pass whose loss is not finite has overflowed.
-pub(crate) fn overflow<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Box<Divergence> {
+pub(crate) fn overflow<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B>) -> Box<Divergence> {
     let look = Look::new(rule, lagrangian, state);
-    look.at(0, state)
-        .unwrap_or_else(|| look.divergence(0, state.activities.layers.len(), output_norm(state, look.samples)))
+    look.at(0, state).unwrap_or_else(|| look.divergence(0, look.hidden(), look.output(state)))
 }
 
 /// A look for a divergence, made at the forward pass.
-struct Look<'r> {
+struct Look<'r, 'a, B: Backend> {
     rule: &'r str,
-    samples: usize,
+    lagrangian: &'r Lagrangian<'a, B>,
     initial_norm: f64,
 }
 
-impl<'r> Look<'r> {
-    fn new<B: Backend>(rule: &'r str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Self {
-        Look { rule, samples: lagrangian.samples(), initial_norm: state.activities.max_abs().wide() }
+impl<'r, 'a, B: Backend> Look<'r, 'a, B> {
+    fn new(rule: &'r str, lagrangian: &'r Lagrangian<'a, B>, state: &State<B>) -> Self {
+        let hidden = lagrangian.problem().network.hidden();
+        Look { rule, lagrangian, initial_norm: lagrangian.largest(&state.activities, hidden).wide() }
+    }
+
+    fn hidden(&self) -> usize {
+        self.lagrangian.problem().network.hidden()
     }
 
     /// The first layer whose activities are not finite or have exploded, or the output if that is
     /// not finite, if any.
-    fn at<R: Real>(&self, step: usize, state: &State<R>) -> Option<Box<Divergence>> {
+    fn at(&self, step: usize, state: &State<B>) -> Option<Box<Divergence>> {
         // A forward pass that is not finite sets no limit: the layers that are finite in it are healthy.
         let limit = if self.initial_norm.is_finite() { EXPLOSION * self.initial_norm.max(1.0) } else { f64::INFINITY };
-        let hidden = state.activities.layers.iter().enumerate().find_map(|(l, z)| {
-            let norm = z.max_abs().wide();
+        let hidden = (0..self.hidden()).find_map(|l| {
+            let norm = self.lagrangian.backend().largest(&state.activities, l).wide();
             let healthy = norm <= limit && norm.is_finite();
             (!healthy).then(|| self.divergence(step, l, norm))
         });
@@ -210,9 +207,18 @@ impl<'r> Look<'r> {
     }
 
     /// The output, if it is not finite.
-    fn at_output<R: Real>(&self, step: usize, state: &State<R>) -> Option<Box<Divergence>> {
-        let norm = output_norm(state, self.samples);
-        (!norm.is_finite()).then(|| self.divergence(step, state.activities.layers.len(), norm))
+    fn at_output(&self, step: usize, state: &State<B>) -> Option<Box<Divergence>> {
+        let norm = self.output(state);
+        (!norm.is_finite()).then(|| self.divergence(step, self.hidden(), norm))
+    }
+
+    /// max |f_L| over the samples: in `post` placement those of the padding are not 0 and may overflow
+    /// where no sample's does.
+    fn output(&self, state: &State<B>) -> f64 {
+        let output = self.lagrangian.backend().output(&state.memo);
+        let rows = output.data().chunks_exact(output.cols());
+        let samples = self.lagrangian.samples();
+        rows.flat_map(|row| &row[..samples]).map(|f| f.wide().abs()).fold(0.0, nan_max)
     }
 
     /// At the 0-based layer `l`.
@@ -220,11 +226,4 @@ impl<'r> Look<'r> {
         let (rule, initial_norm) = (self.rule.to_owned(), self.initial_norm);
         Box::new(Divergence { rule, step, layer: l + 1, norm, initial_norm, bound: None })
     }
-}
-
-/// max |f_L| over the samples: in `post` placement those of the padding are not 0 and may overflow
-/// where no sample's does.
-fn output_norm<R: Real>(state: &State<R>, samples: usize) -> f64 {
-    let rows = state.output.data().chunks_exact(state.output.cols());
-    rows.flat_map(|row| &row[..samples]).map(|f| f.abs().wide()).fold(0.0, nan_max)
 }

@@ -14,24 +14,30 @@
 
 pub use crate::dual_step::DualStep;
 use crate::{
-    backend::{Backend, Problem},
+    backend::{Backend, Problem, Samples},
     error::Error,
     gradient::Gradient,
     network::Network,
-    objective::Objective,
+    objective::{End, Objective},
     real::Real,
-    stack::Stack,
-    state::{Block, State},
+    stack::{Stack, nan_max},
+    state::State,
+    work::Work,
 };
 use num_traits::{One, Zero};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// One block's Lagrangian on a backend: shapes checked once, then equations over all layers. All layers of one read
-/// the state as it was before (Jacobi).
+/// the state as it was before (Jacobi). Whoever looks at a stack looks through it, wherever the numbers are.
 #[derive(Debug)]
 pub struct Lagrangian<'a, B: Backend> {
     backend: &'a B,
-    problem: Problem<'a, B::Real>,
+    problem: Problem<'a, B>,
+    /// Of one product on every dense edge that does not leave the input.
+    products: Work,
     interrupt: Option<&'a AtomicBool>,
 }
 
@@ -77,20 +83,30 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     pub fn new(
         backend: &'a B,
         network: &'a Network<B::Real>,
-        block: &'a Block<B::Real>,
+        block: &'a B::Block,
         objective: &'a Objective<B::Real>,
     ) -> Result<Self, Error> {
-        if block.input.rows() != network.inputs() || block.target.rows() != network.outputs() {
+        Lagrangian::of(backend, Problem { network, weights: backend.weights(network), block, objective })
+    }
+
+    /// The Lagrangian of a problem whose weights are where the backend has them.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(backend: &'a B, problem: Problem<'a, B>) -> Result<Self, Error> {
+        let Problem { network, block, objective, .. } = problem;
+        if (block.inputs(), block.targets()) != (network.inputs(), network.outputs()) {
             return Err(Error::Batch(format!(
                 "inputs and targets of widths {} and {} for a network from {} to {} units",
-                block.input.rows(),
-                block.target.rows(),
+                block.inputs(),
+                block.targets(),
                 network.inputs(),
                 network.outputs()
             )));
         }
         objective.fits(network)?;
-        Ok(Lagrangian { backend, problem: Problem { network, block, objective }, interrupt: None })
+        let products = products(network, false, block.samples());
+        Ok(Lagrangian { backend, problem, products, interrupt: None })
     }
 
     /// The same, with iterations that stop early once `flag` is raised.
@@ -103,121 +119,185 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 
+    /// The backend.
+    pub fn backend(&self) -> &'a B {
+        self.backend
+    }
+
     /// The fixed parts: network, block and objective.
-    pub fn problem(&self) -> &Problem<'a, B::Real> {
+    pub fn problem(&self) -> &Problem<'a, B> {
         &self.problem
     }
 
     /// Samples in the block.
     pub fn samples(&self) -> usize {
-        self.problem.block.samples
+        self.problem.block.samples()
     }
 
     /// z ← forward pass, λ ← 0.
-    pub fn forward(&self, state: &mut State<B::Real>) {
-        self.backend.forward(&self.problem, state);
-        self.backend.supervise(&self.problem, state);
-        state.duals.clear();
+    pub fn forward(&self, state: &mut State<B>) {
+        self.backend.forward(&self.problem, &mut state.activities, &mut state.memo);
+        self.backend.supervise(&self.problem, &state.memo, &mut state.credit);
+        self.backend.clear(&mut state.duals);
+        state.work += self.products;
         state.front = self.problem.network.hidden();
         state.current = false;
     }
 
     /// λ_l += step · c_l, then q = λ + ρc, at the current activities.
-    pub fn credit(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>) {
-        let mut q = std::mem::take(&mut state.credit);
-        self.backend.predict(&self.problem, state, &mut q);
-        state.credit = q;
-        self.backend.weigh(&self.problem, state, dual_step);
-        self.backend.supervise(&self.problem, state);
+    pub fn credit(&self, state: &mut State<B>, dual_step: DualStep<B::Real>) {
+        let State { activities, duals, credit, memo, .. } = state;
+        self.backend.predict(&self.problem, activities, memo, credit);
+        self.backend.weigh(&self.problem, activities, (duals, credit), dual_step);
+        self.backend.supervise(&self.problem, memo, credit);
+        state.work += self.products;
         state.current = true;
     }
 
     /// z ← z − η ∂𝓛/∂z at the credit that was last taken.
-    pub fn descend(&self, state: &mut State<B::Real>, eta: B::Real) {
-        let mut gradient = std::mem::take(&mut state.gradient);
-        self.activity_gradient(state, &mut gradient);
-        self.backend.combine(-eta, &gradient, B::Real::one(), &mut state.activities);
-        state.gradient = gradient;
+    pub fn descend(&self, state: &mut State<B>, eta: B::Real) {
+        let State { activities, credit, memo, gradient, .. } = state;
+        self.gradient_at(memo, credit, gradient);
+        self.backend.combine(-eta, gradient, B::Real::one(), activities);
+        state.work += self.products;
         (state.front, state.current) = (0, false);
     }
 
     /// [`credit`](Self::credit), then [`descend`](Self::descend), as fast as the backend can.
-    pub fn cycle(&self, state: &mut State<B::Real>, dual_step: DualStep<B::Real>, eta: B::Real) {
-        if self.backend.fused(&self.problem, state, dual_step, eta) {
-            state.current = false;
-        } else {
-            self.credit(state, dual_step);
-            self.descend(state, eta);
+    pub fn cycle(&self, state: &mut State<B>, dual_step: DualStep<B::Real>, eta: B::Real) {
+        match self.backend.fused(&self.problem, state.moving(), dual_step, eta) {
+            Some(work) => {
+                state.work += work;
+                state.current = false;
+            }
+            None => {
+                self.credit(state, dual_step);
+                self.descend(state, eta);
+            }
         }
     }
 
     /// λ ← the BP adjoints at the current activities; at the forward pass, with c = 0, they are the credit.
-    pub fn adjoint(&self, state: &mut State<B::Real>) {
-        self.backend.adjoint(&self.problem, state);
-        state.duals.copy_from(&state.credit);
+    pub fn adjoint(&self, state: &mut State<B>) {
+        self.backend.adjoint(&self.problem, &mut state.credit, &mut state.memo);
+        self.backend.copy(&state.credit, &mut state.duals);
+        state.work += self.products;
         state.current = state.front == self.problem.network.hidden();
         state.front = 0;
     }
 
     /// The credit of the (z, λ) that inference ends with, unless it is there already; of the samples alone,
     /// whatever a rule has done to the padding.
-    pub(crate) fn settle(&self, state: &mut State<B::Real>) {
+    pub(crate) fn settle(&self, state: &mut State<B>) {
         if !state.current {
             self.credit(state, DualStep::Still);
         }
-        let samples = self.samples();
-        for q in &mut state.credit.layers {
-            let cols = q.cols();
-            q.data_mut().chunks_exact_mut(cols).for_each(|row| row[samples..].fill(B::Real::zero()));
-        }
+        self.backend.trim(&mut state.credit, self.samples());
     }
 
     /// `gradient` ← ∂𝓛/∂z at the credit in `state`, per sample.
-    pub fn activity_gradient(&self, state: &mut State<B::Real>, gradient: &mut Stack<B::Real>) {
-        self.backend.pull(&self.problem, state, gradient);
-        self.backend.combine(B::Real::one(), &state.credit, -B::Real::one(), gradient);
+    pub fn activity_gradient(&self, state: &mut State<B>, gradient: &mut B::Stack) {
+        self.gradient_at(&mut state.memo, &state.credit, gradient);
+        state.work += self.products;
+    }
+
+    /// `gradient` ← q − Jᵀq.
+    fn gradient_at(&self, memo: &mut B::Memo, credit: &B::Stack, gradient: &mut B::Stack) {
+        self.backend.pull(&self.problem, memo, credit, gradient);
+        self.backend.combine(B::Real::one(), credit, -B::Real::one(), gradient);
     }
 
     /// `residuals` ← c at the current activities.
-    pub fn residuals(&self, state: &mut State<B::Real>, residuals: &mut Stack<B::Real>) {
-        self.backend.predict(&self.problem, state, residuals);
-        self.backend.combine(B::Real::one(), &state.activities, -B::Real::one(), residuals);
-        self.backend.supervise(&self.problem, state);
+    pub fn residuals(&self, state: &mut State<B>, residuals: &mut B::Stack) {
+        let State { activities, memo, credit, .. } = state;
+        self.backend.predict(&self.problem, activities, memo, residuals);
+        self.backend.combine(B::Real::one(), activities, -B::Real::one(), residuals);
+        self.backend.supervise(&self.problem, memo, credit);
+        state.work += self.products;
     }
 
     /// `product` ← (v_l − J_l v_{l-1})_l for the hidden edges, then J_L v_{L-1}: the constraint operator C and the
     /// readout applied to a direction v, at the slopes in `state`.
-    pub fn push_forward(&self, state: &mut State<B::Real>, direction: &Stack<B::Real>, product: &mut Stack<B::Real>) {
-        self.backend.push(&self.problem, state, direction, product);
+    pub fn push_forward(&self, state: &mut State<B>, direction: &B::Stack, product: &mut B::Stack) {
+        self.backend.push(&self.problem, &mut state.memo, direction, product);
         self.backend.combine(B::Real::one(), direction, -B::Real::one(), product);
+        state.work += self.products;
+    }
+
+    /// z ← z + β(z − p), where the stack `kept` of the rule's memory holds p and then z as it was.
+    pub fn extrapolate(&self, state: &mut State<B>, beta: B::Real, kept: usize) {
+        let extent = (state.front, self.samples());
+        self.backend.extrapolate(beta, &mut state.activities, &mut state.memory[kept], extent);
+    }
+
+    /// `y` ← a x + b y, over the layers that both have.
+    pub fn combine(&self, a: B::Real, x: &B::Stack, b: B::Real, y: &mut B::Stack) {
+        self.backend.combine(a, x, b, y);
+    }
+
+    /// `y` ← x, over the layers that both have.
+    pub fn copy(&self, x: &B::Stack, y: &mut B::Stack) {
+        self.backend.copy(x, y);
+    }
+
+    /// max |v| over the first `layers` layers; NaN if a number is not finite.
+    pub fn largest(&self, stack: &B::Stack, layers: usize) -> B::Real {
+        (0..layers).map(|l| self.backend.largest(stack, l)).fold(B::Real::zero(), nan_max)
+    }
+
+    /// ⟨x, y⟩ of each sample over all layers.
+    pub fn inner(&self, x: &B::Stack, y: &B::Stack) -> Vec<f64> {
+        self.backend.inner(x, y, self.samples())
+    }
+
+    /// The numbers of a stack, to be looked at.
+    pub fn read<'s>(&self, stack: &'s B::Stack) -> Cow<'s, Stack<B::Real>> {
+        self.backend.read(stack)
+    }
+
+    /// Σ ℓ over the samples at the output in `state`.
+    pub fn loss(&self, state: &State<B>) -> f64 {
+        let (output, target) = (self.backend.output(&state.memo), self.backend.target(self.problem.block));
+        self.problem.objective.loss().total(&output, &target, self.samples())
     }
 
     /// `gradient` ← the weight gradient at the credit in `state`, a mean over the block's samples.
-    pub fn weight_gradient(&self, state: &State<B::Real>, gradient: &mut Gradient<B::Real>) {
+    pub fn weight_gradient(&self, state: &State<B>, gradient: &mut Gradient<B::Real>) {
         let weight = B::Real::of(1.0 / self.samples() as f64);
-        for (edge, out) in gradient.edges.iter_mut().enumerate() {
+        for (out, &edge) in gradient.edges.iter_mut().zip(self.problem.network.dense_edges()) {
             out.fill(B::Real::zero());
-            self.backend.weight_gradient(&self.problem, state, edge, weight, out);
+            let at = (&state.activities, &state.credit, &state.memo);
+            self.backend.weight_gradient(&self.problem, at, edge, weight, out);
         }
     }
 
     /// The energies of the current state; `residuals` receives c.
-    pub fn energies(&self, state: &mut State<B::Real>, residuals: &mut Stack<B::Real>) -> Energies {
+    pub fn energies(&self, state: &mut State<B>, residuals: &mut B::Stack) -> Energies {
         self.residuals(state, residuals);
         let samples = self.samples();
-        let mut sum = Energies {
-            loss: self.problem.objective.loss().total(&state.output, &self.problem.block.target, samples),
-            ..Energies::default()
-        };
+        let held = self.problem.objective.output() == End::Held;
+        let mut sum = Energies { loss: if held { self.loss(state) } else { 0.0 }, ..Energies::default() };
+        let (residuals, duals) = (self.read(residuals), self.read(&state.duals));
         for (l, c) in residuals.layers.iter().enumerate() {
             let norm = c.norm_squared(samples);
             sum.residual_norm_squared += norm;
             sum.residual += 0.5 * self.problem.objective.penalty(l).wide() * norm;
             for i in 0..c.rows() {
-                let pairs = c.row(i)[..samples].iter().zip(state.duals.layers[l].row(i));
+                let pairs = c.row(i)[..samples].iter().zip(duals.layers[l].row(i));
                 sum.dual += pairs.map(|(c, lambda)| c.wide() * lambda.wide()).sum::<f64>();
             }
         }
         sum
     }
+}
+
+/// One product on every dense edge that leaves the input, or on every other.
+pub(crate) fn products<R: Real>(network: &Network<R>, from_input: bool, samples: usize) -> Work {
+    let mut work = Work::default();
+    for edge in network.edges().iter().filter(|edge| (edge.from == 0) == from_input) {
+        if let Some(dense) = edge.dense() {
+            work.count(dense.rows(), dense.cols(), samples);
+        }
+    }
+    work
 }

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod backend;
+pub mod catalogue;
 pub mod checkpoint;
 mod dual_step;
 pub mod error;
@@ -11,6 +12,7 @@ pub mod lagrangian;
 pub mod loss;
 pub mod memory;
 pub mod minibatch;
+pub mod names;
 pub mod network;
 pub mod objective;
 pub mod optimizer;
@@ -23,20 +25,24 @@ pub mod tensor_file;
 #[cfg_attr(not(feature = "theory"), path = "theory/for_training.rs")]
 pub mod theory;
 pub mod train;
+pub mod work;
 
-pub use activation::Activation;
-pub use backend::{Backend, Cpu, Reference};
+pub use activation::{Activation, OwnActivation};
+pub use catalogue::Catalogue;
+pub use backend::{Backend, Cpu, Host, Reference};
 pub use error::Error;
 pub use gradient::Gradient;
 pub use infer::{Rule, Step, Stop};
 pub use lagrangian::{DualStep, Lagrangian};
-pub use loss::Loss;
+pub use loss::{Loss, OwnLoss};
 pub use minibatch::{Batch, Minibatch};
 pub use network::{Dense, Edge, Link, Map, Network, Placement};
-pub use objective::Objective;
+pub use objective::{End, Objective};
 pub use optimizer::Optimizer;
 pub use parametrization::{Architecture, Parametrization};
 pub use real::Real;
-pub use rule::RuleSettings;
+pub use names::Names;
+pub use rule::{RuleFacts, RuleSettings};
 pub use state::State;
 pub use train::Trainer;
+pub use work::Work;

@@ -4,16 +4,41 @@ use crate::{real::Real, stack::Matrix};
 
 /// The loss ℓ between the network's output and the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Loss {
     /// ℓ = ½‖f − y‖², e = f − y.
     #[default]
     SquaredError,
     /// ℓ = −Σ y log softmax(f), e = (Σy) softmax(f) − y; the targets may sum to anything.
     CrossEntropy,
+    /// One that is in no list.
+    Own(OwnLoss),
 }
 
+/// A loss of a program's own, by value: functions of one sample's output and target. Known by its name, which files
+/// and reports have; a [`Catalogue`](crate::catalogue::Catalogue) finds it again.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnLoss {
+    /// Its name, in lower case and with hyphens.
+    pub name: &'static str,
+    /// ℓ of an output and a target.
+    pub value: fn(&[f64], &[f64]) -> f64,
+    /// Writes e = ∂ℓ/∂f.
+    pub error: fn(&[f64], &[f64], &mut [f64]),
+    /// `v` ← (∂²ℓ/∂f²) v.
+    pub curvature: fn(&[f64], &[f64], &mut [f64]),
+}
+
+impl PartialEq for OwnLoss {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for OwnLoss {}
+
 impl Loss {
-    /// Both losses, for lists and tests.
+    /// The losses of the crate, for lists and tests.
     pub const ALL: &'static [Loss] = &[Loss::SquaredError, Loss::CrossEntropy];
 
     /// The name used in files and flags.
@@ -21,6 +46,7 @@ impl Loss {
         match self {
             Loss::SquaredError => "squared-error",
             Loss::CrossEntropy => "cross-entropy",
+            Loss::Own(own) => own.name,
         }
     }
 
@@ -39,8 +65,16 @@ impl Loss {
         credit: &mut Matrix<R>,
     ) {
         credit.copy_from(output);
-        if self == Loss::CrossEntropy {
-            weighted_softmax(credit, target, samples);
+        match self {
+            Loss::SquaredError => {}
+            Loss::CrossEntropy => weighted_softmax(credit, target, samples),
+            Loss::Own(own) => {
+                credit.clear();
+                return per_sample(output, target, credit, samples, |output, target, credit| {
+                    (own.error)(output, target, credit);
+                    credit.iter_mut().for_each(|c| *c = -*c);
+                });
+            }
         }
         let cols = credit.cols();
         for (row, wanted) in credit.data_mut().chunks_exact_mut(cols).zip(target.data().chunks_exact(cols)) {
@@ -65,14 +99,20 @@ impl Loss {
                 let log_sum = pairs().map(|(f, _)| (f - top).exp()).sum::<f64>().ln() + top;
                 pairs().map(|(f, y)| y * (log_sum - f)).sum()
             }
+            Loss::Own(own) => {
+                let (f, y): (Vec<f64>, Vec<f64>) = pairs().unzip();
+                (own.value)(&f, &y)
+            }
         }
     }
 
     /// The product H v of each sample's loss curvature H = ∂²ℓ/∂f² at `output`:
     /// I for the squared error, (Σy)(diag(p) − p pᵀ) for the cross-entropy.
     pub fn curvature_product<R: Real>(self, output: &Matrix<R>, target: &Matrix<R>, v: &mut Matrix<R>, samples: usize) {
-        if self == Loss::SquaredError {
-            return;
+        match self {
+            Loss::SquaredError => return,
+            Loss::CrossEntropy => {}
+            Loss::Own(own) => return per_sample(output, target, v, samples, own.curvature),
         }
         let mut p = output.clone();
         softmax(&mut p, samples);
@@ -83,6 +123,31 @@ impl Loss {
             for i in 0..rows {
                 v.data_mut()[i * cols + s] = weight * (p.at(i, s) * (v.at(i, s) - mean));
             }
+        }
+    }
+}
+
+/// Applies `change` to each sample's column of `m`, beside its output and target.
+fn per_sample<R: Real>(
+    output: &Matrix<R>,
+    target: &Matrix<R>,
+    m: &mut Matrix<R>,
+    samples: usize,
+    change: impl Fn(&[f64], &[f64], &mut [f64]),
+) {
+    let column = |m: &Matrix<R>, s: usize, into: &mut Vec<f64>| {
+        into.clear();
+        into.extend(m.column(s).map(Real::wide));
+    };
+    let (mut f, mut y, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    let cols = m.cols();
+    for s in 0..samples {
+        column(output, s, &mut f);
+        column(target, s, &mut y);
+        column(m, s, &mut values);
+        change(&f, &y, &mut values);
+        for (i, &value) in values.iter().enumerate() {
+            m.data_mut()[i * cols + s] = R::of(value);
         }
     }
 }

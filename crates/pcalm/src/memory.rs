@@ -4,7 +4,12 @@
 //! What a [`Trainer`](crate::train::Trainer) does hold is its
 //! [`memory`](crate::train::Trainer::memory).
 
-use crate::{backend::Backend, parametrization::Architecture, real::Real, stack::LANES, state};
+use crate::{
+    backend::{Host, host::rows},
+    parametrization::Architecture,
+    real::Real,
+    stack::LANES,
+};
 
 /// Weights and biases of a network; `None` if 64 bits cannot count them.
 pub fn parameters(architecture: &Architecture) -> Option<u64> {
@@ -27,10 +32,10 @@ pub fn weight_bytes(parameters: u64, number: usize, moments: usize) -> Option<u6
 /// architecture; `None` if 64 bits cannot count them, or there are less than two widths.
 ///
 /// `memory`: how many stacks the rule [keeps](crate::rule::Rule::memory) besides.
-pub fn state_bytes<B: Backend>(backend: &B, architecture: &Architecture, samples: usize, memory: usize) -> Option<u64> {
+pub fn state_bytes<B: Host>(backend: &B, architecture: &Architecture, samples: usize, memory: usize) -> Option<u64> {
     let size = backend.block_samples();
     let padded = |samples: usize| samples.checked_next_multiple_of(LANES);
     let columns = padded(size)?.checked_mul(samples / size)?.checked_add(padded(samples % size)?)?;
-    let numbers = state::rows(architecture, memory)?.checked_mul(columns as u128)?;
+    let numbers = rows(architecture, memory)?.checked_mul(columns as u128)?;
     u64::try_from(numbers.checked_mul(B::Real::BYTES as u128)?).ok()
 }

@@ -4,17 +4,18 @@
 //! in block order: results do not depend on how many threads the ambient rayon pool has.
 
 use crate::{
-    backend::{Backend, Problem},
+    backend::{Backend, Held, Problem, Samples},
     error::{Divergence, Error},
     gradient::Gradient,
     infer::{Stop, infer, overflow},
-    lagrangian::{Energies, Lagrangian},
+    lagrangian::{Energies, Lagrangian, products},
     network::{Network, Shape},
     objective::Objective,
     real::Real,
     rule::Rule,
-    stack::{LANES, Matrix, Stack},
-    state::{Block, State, Work},
+    stack::{LANES, Matrix},
+    state::State,
+    work::Work,
 };
 use num_traits::Zero;
 use rayon::prelude::*;
@@ -71,13 +72,11 @@ impl<'a, R: Real> Batch<'a, R> {
         &self,
         backend: &B,
         network: &Network<R>,
-    ) -> Result<(Block<R>, State<R>), Error> {
+    ) -> Result<(B::Block, State<B>), Error> {
         self.fits(network)?;
-        let (mut block, mut state) = (Block::zeros(network, self.samples), State::zeros(network, self.samples));
-        block.input.load(self.inputs);
-        block.target.load(self.targets);
-        backend.drive(network, &mut block, &mut state);
-        Ok((block, state))
+        let mut slot = Slot::new(backend, network, self.samples);
+        slot.load(backend, (network, backend.weights(network)), (self.inputs, self.targets));
+        Ok((slot.block, slot.state))
     }
 
     fn fits(&self, network: &Network<R>) -> Result<(), Error> {
@@ -128,17 +127,17 @@ impl Score {
 
     /// The score of the forward pass that `state` holds, or where it overflowed if the loss is not
     /// finite; `rule` is what that is reported of.
-    fn of<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B::Real>) -> Result<Self, Box<Divergence>> {
-        let (problem, output) = (lagrangian.problem(), &state.output);
-        let (target, samples) = (&problem.block.target, problem.block.samples);
-        let loss = problem.objective.loss().total(output, target, samples);
+    fn of<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B>) -> Result<Self, Box<Divergence>> {
+        let (backend, samples) = (lagrangian.backend(), lagrangian.samples());
+        let (output, target) = (backend.output(&state.memo), backend.target(lagrangian.problem().block));
+        let loss = lagrangian.loss(state);
         if !loss.is_finite() {
             return Err(overflow(rule, lagrangian, state));
         }
         let top = |m: &Matrix<B::Real>, s: usize| {
             (0..m.rows()).fold(0, |best, i| if m.at(i, s) > m.at(best, s) { i } else { best })
         };
-        let correct = (0..samples).filter(|&s| top(output, s) == top(target, s)).count();
+        let correct = (0..samples).filter(|&s| top(&output, s) == top(&target, s)).count();
         Ok(Score { loss, correct, samples })
     }
 }
@@ -170,15 +169,16 @@ pub struct Minibatch<B: Backend> {
     backend: B,
     objective: Objective<B::Real>,
     samples: usize,
-    slots: Vec<Slot<B::Real>>,
+    slots: Vec<Slot<B>>,
     interrupt: Arc<AtomicBool>,
 }
 
+/// One block with its state.
 #[derive(Debug)]
-struct Slot<R> {
-    block: Block<R>,
-    state: State<R>,
-    made_for: Shape,
+struct Slot<B: Backend> {
+    block: B::Block,
+    state: State<B>,
+    made_for: (Shape, usize),
 }
 
 impl<B: Backend> Minibatch<B> {
@@ -212,19 +212,17 @@ impl<B: Backend> Minibatch<B> {
         self.slots.truncate(counts.len());
         for (i, &count) in counts.iter().enumerate() {
             match self.slots.get_mut(i) {
-                Some(slot) if slot.fits(network, count) => slot.block.samples = count,
-                Some(slot) => *slot = Slot::zeros(network, count),
-                None => self.slots.push(Slot::zeros(network, count)),
+                Some(slot) if slot.fits(network, count) => {}
+                Some(slot) => *slot = Slot::new(&self.backend, network, count),
+                None => self.slots.push(Slot::new(&self.backend, network, count)),
             }
         }
         let (d, o) = (batch.input_width(), batch.target_width());
-        let backend = &self.backend;
-        self.slots.par_iter_mut().enumerate().for_each(|(i, slot)| {
-            let (from, to) = (i * size, i * size + slot.block.samples);
-            slot.block.input.load(&batch.inputs[from * d..to * d]);
-            slot.block.target.load(&batch.targets[from * o..to * o]);
-            slot.state.work = Work::default();
-            backend.drive(network, &mut slot.block, &mut slot.state);
+        let (backend, weights) = (&self.backend, self.backend.weights(network));
+        self.slots.par_iter_mut().zip(counts).enumerate().for_each(|(i, (slot, count))| {
+            let (from, to) = (i * size, i * size + count);
+            let samples = (&batch.inputs[from * d..to * d], &batch.targets[from * o..to * o]);
+            slot.load(backend, (network, weights), samples);
         });
         Ok(())
     }
@@ -249,7 +247,7 @@ impl<B: Backend> Minibatch<B> {
     pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
         let parts = self.map(network, |lagrangian, state| {
             let mut score = Ok(Score::default());
-            let mut look = |step: usize, state: &State<B::Real>| {
+            let mut look = |step: usize, lagrangian: &Lagrangian<B>, state: &State<B>| {
                 if step == 0 {
                     score = Score::of(rule.name(), lagrangian, state);
                 }
@@ -303,11 +301,13 @@ impl<B: Backend> Minibatch<B> {
         self.ready(network)?;
         gradient.fits(network)?;
         let weight = B::Real::of(1.0 / self.samples as f64);
+        let weights = self.backend.weights(network);
         gradient.edges.par_iter_mut().zip(network.dense_edges()).for_each(|(out, &edge)| {
             out.fill(B::Real::zero());
             for slot in &self.slots {
-                let problem = Problem { network, block: &slot.block, objective: &self.objective };
-                self.backend.weight_gradient(&problem, &slot.state, edge, weight, out);
+                let problem = Problem { network, weights, block: &slot.block, objective: &self.objective };
+                let at = (slot.state.activities(), slot.state.credit(), &slot.state.memo);
+                self.backend.weight_gradient(&problem, at, edge, weight, out);
             }
         });
         let mut work = Work::default();
@@ -333,10 +333,10 @@ impl<B: Backend> Minibatch<B> {
     }
 
     /// The chosen matrix of layer `l` over the whole batch, row-major `[B, n_l]`.
-    pub fn unload(&self, l: usize, part: impl Fn(&State<B::Real>) -> &Stack<B::Real>) -> Vec<B::Real> {
+    pub fn unload(&self, l: usize, part: impl Fn(&State<B>) -> &B::Stack) -> Vec<B::Real> {
         let mut values = Vec::new();
         for slot in &self.slots {
-            part(&slot.state).layers[l].unload(slot.block.samples, &mut values);
+            self.backend.read(part(&slot.state)).layers[l].unload(slot.block.samples(), &mut values);
         }
         values
     }
@@ -345,7 +345,7 @@ impl<B: Backend> Minibatch<B> {
     pub fn output(&self) -> Vec<B::Real> {
         let mut values = Vec::new();
         for slot in &self.slots {
-            slot.state.output.unload(slot.block.samples, &mut values);
+            self.backend.output(&slot.state.memo).unload(slot.block.samples(), &mut values);
         }
         values
     }
@@ -357,14 +357,16 @@ impl<B: Backend> Minibatch<B> {
     pub fn map<T: Send>(
         &mut self,
         network: &Network<B::Real>,
-        measure: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> T + Sync,
+        measure: impl Fn(&Lagrangian<B>, &mut State<B>) -> T + Sync,
     ) -> Result<Vec<T>, Error> {
         self.ready(network)?;
         let (backend, objective, interrupt) = (&self.backend, &self.objective, &*self.interrupt);
+        let weights = backend.weights(network);
         let slots = self.slots.par_iter_mut();
         slots
             .map(|slot| {
-                let lagrangian = Lagrangian::new(backend, network, &slot.block, objective)?.interruptible(interrupt);
+                let problem = Problem { network, weights, block: &slot.block, objective };
+                let lagrangian = Lagrangian::of(backend, problem)?.interruptible(interrupt);
                 Ok(measure(&lagrangian, &mut slot.state))
             })
             .collect()
@@ -375,24 +377,36 @@ impl<B: Backend> Minibatch<B> {
         if self.slots.is_empty() {
             return Err(Error::Batch("no samples are loaded yet".into()));
         }
-        match self.slots.iter().all(|slot| slot.fits(network, slot.block.samples)) {
+        match self.slots.iter().all(|slot| slot.fits(network, slot.block.samples())) {
             true => Ok(()),
             false => Err(Error::Batch("the samples were loaded for a network of another shape".into())),
         }
     }
 }
 
-impl<R: Real> Slot<R> {
-    fn zeros(network: &Network<R>, samples: usize) -> Self {
+impl<B: Backend> Slot<B> {
+    fn new(backend: &B, network: &Network<B::Real>, samples: usize) -> Self {
         Slot {
-            block: Block::zeros(network, samples),
-            state: State::zeros(network, samples),
-            made_for: Shape::of(network),
+            block: backend.block(network, samples),
+            state: State::zeros(backend, network, samples),
+            made_for: (Shape::of(network), padded(samples)),
         }
     }
 
-    /// Whether the buffers have the shapes [`zeros`](Self::zeros) would give them.
-    fn fits(&self, network: &Network<R>, samples: usize) -> bool {
-        self.block.input.cols() == samples.next_multiple_of(LANES) && self.made_for.is_of(network)
+    /// Whether the buffers have the shapes [`new`](Self::new) would give them.
+    fn fits(&self, network: &Network<B::Real>, samples: usize) -> bool {
+        self.made_for.1 == padded(samples) && self.made_for.0.is_of(network)
     }
+
+    /// Takes in samples, counting work from zero.
+    fn load(&mut self, backend: &B, network: (&Network<B::Real>, B::Weights<'_>), samples: (&[B::Real], &[B::Real])) {
+        backend.load(network, samples, &mut self.block, &mut self.state.memo);
+        self.state.touch();
+        self.state.work = products(network.0, true, self.block.samples());
+    }
+}
+
+/// Samples with what is beside them to fill vectors: buffers for one number of samples serve another.
+fn padded(samples: usize) -> usize {
+    samples.next_multiple_of(LANES)
 }

@@ -72,6 +72,14 @@ pub const PARAMETRIZATIONS: &[ParametrizationInfo] = &[
 ];
 
 /// The shape of a network before its weights are drawn.
+///
+/// | field | symbol | default of [`residual`](Self::residual) | range | what it is |
+/// | --- | --- | --- | --- | --- |
+/// | `widths` | n_0 … n_L | | at least three, each ≥ 1 | units of input, hidden layers and output |
+/// | `residual` | τ | true | | skips between hidden layers of equal width |
+/// | `activation` | φ | | [`ACTIVATIONS`](crate::activation::ACTIVATIONS), or one's own | |
+/// | `placement` | | pre | pre, post | where φ stands |
+/// | `bias` | b | false | | whether there are biases |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
     /// D, the hidden widths n_1 … n_{L-1}, and O.

@@ -165,6 +165,19 @@ impl<R: Real> Stack<R> {
         }
     }
 
+    /// ⟨self, other⟩ of each of the first `samples` columns, in `f64`.
+    pub fn inner(&self, other: &Self, samples: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; samples];
+        for (a, b) in self.layers.iter().zip(&other.layers) {
+            for (a, b) in a.data().chunks_exact(a.cols()).zip(b.data().chunks_exact(b.cols())) {
+                for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                    *sum += a.wide() * b.wide();
+                }
+            }
+        }
+        sums
+    }
+
     /// Σ v² over all layers and the first `samples` columns, in `f64`.
     pub fn norm_squared(&self, samples: usize) -> f64 {
         self.layers.iter().map(|m| m.norm_squared(samples)).sum()

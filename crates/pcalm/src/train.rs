@@ -10,7 +10,7 @@ use crate::{
     network::Network,
     optimizer::Optimizer,
     rule::{Backprop, Rule},
-    state::Work,
+    work::Work,
 };
 
 /// A network in training: weights, rule, optimizer and the buffers they need.

@@ -79,14 +79,16 @@ fn activities_away_from_kinks(network: &Network<f64>, data: &Data) -> Stack<f64>
 
 /// Every shape and kind at random activities: calls `body` with the block's Lagrangian and a state
 /// that holds activities away from kinks and random duals.
-fn at_random_states(body: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &Network<f64>, &str) + Sync) {
+fn at_random_states(
+    body: impl Fn(&Lagrangian<Reference<f64>>, &mut State<Reference<f64>>, &Network<f64>, &str) + Sync,
+) {
     for &shape in SHAPES {
         for_each_kind(|activation, placement, loss, what| {
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
             let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
             let mut minibatch = minibatch(&network, &data, weighted(loss, &rho));
-            let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
+            let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
                 lagrangian.forward(state);
                 place(state.activities_mut(), &z);
                 state.duals_mut().copy_from(&random_stack(&network.widths()[..network.hidden()], 1.0, 31));
@@ -155,7 +157,7 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
             let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
             let at_state = |network: &Network<f64>| {
                 let mut minibatch = minibatch(network, &data, weighted(loss, &rho));
-                let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
+                let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
                     lagrangian.forward(state);
                     place(state.activities_mut(), &z);
                     state.duals_mut().copy_from(&duals);

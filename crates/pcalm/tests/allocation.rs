@@ -9,20 +9,19 @@ use pcalm::{
     infer::infer,
     lagrangian::Lagrangian,
     loss::Loss,
+    minibatch::Batch,
     network::Placement,
     real::Real,
     rule,
-    state::{Block, State},
 };
+
 /// Allocations of one inference with this budget, on a state that has been used before.
 fn allocations<B: Backend>(backend: &B, rule: &str, placement: Placement, budget: usize) -> u64 {
     let exact = common::network(&[5, 12, 12, 12, 12, 3], true, Activation::Tanh, placement, 1);
     let (network, data) = (exact.cast::<B::Real>(), Data::new(&exact, 20, Loss::CrossEntropy, 2));
     let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
-    let (mut block, mut state) = (Block::zeros(&network, 20), State::zeros(&network, 20));
-    block.input.load(&cast(&data.x));
-    block.target.load(&cast(&data.y));
-    backend.drive(&network, &mut block, &mut state);
+    let (x, y) = (cast(&data.x), cast(&data.y));
+    let (block, mut state) = Batch::new(&x, &y, 20).unwrap().block(backend, &network).unwrap();
     let objective = Loss::CrossEntropy.into();
     let lagrangian = Lagrangian::new(backend, &network, &block, &objective).unwrap();
     let settings = rule::RuleSettings { tolerance: Some(1e-30), ..common::settings(budget, 0.1) };

@@ -5,7 +5,7 @@ mod common;
 use common::{Data, biased, network, numbers, relative, rule_names, weighted, without_solves};
 use pcalm::{
     activation::ACTIVATIONS,
-    backend::{Backend, Cpu, Reference, cpu::InstructionSet},
+    backend::{Backend, Cpu, Host, Reference, cpu::InstructionSet, host::Block},
     gradient::Gradient,
     infer::infer,
     lagrangian::{DualStep, Lagrangian},
@@ -16,7 +16,7 @@ use pcalm::{
     real::Real,
     rule::{self, RuleSettings},
     stack::{Matrix, Stack},
-    state::{Block, State},
+    state::State,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -27,13 +27,9 @@ fn backends() -> impl Iterator<Item = Cpu> {
 }
 
 /// A block of samples of `network` with its drive, and an empty state.
-fn block<B: Backend>(backend: &B, network: &Network<B::Real>, data: &Data) -> (Block<B::Real>, State<B::Real>) {
+fn block<B: Host>(backend: &B, network: &Network<B::Real>, data: &Data) -> (Block<B::Real>, State<B>) {
     let cast = |values: &[f64]| -> Vec<B::Real> { values.iter().map(|&v| B::Real::of(v)).collect() };
-    let (mut block, mut state) = (Block::zeros(network, data.samples), State::zeros(network, data.samples));
-    block.input.load(&cast(&data.x));
-    block.target.load(&cast(&data.y));
-    backend.drive(network, &mut block, &mut state);
-    (block, state)
+    Batch::new(&cast(&data.x), &cast(&data.y), data.samples).unwrap().block(backend, network).unwrap()
 }
 
 /// Some shapes: narrow, wide, uneven, no multiple of any tile; and sample counts around a block.

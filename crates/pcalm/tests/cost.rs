@@ -8,7 +8,7 @@ use pcalm::{
     loss::Loss,
     network::{Network, Placement},
     rule::RuleSettings,
-    state::Work,
+    work::Work,
 };
 
 const SAMPLES: usize = 37;

@@ -29,9 +29,9 @@ fn coordinates(stack: &Stack<f64>, s: usize) -> Vec<(usize, usize)> {
 /// central differences, one column per activity.
 fn jacobian(
     lagrangian: &Lagrangian<Reference<f64>>,
-    state: &mut State<f64>,
+    state: &mut State<Reference<f64>>,
     s: usize,
-    vector: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &mut Stack<f64>),
+    vector: impl Fn(&Lagrangian<Reference<f64>>, &mut State<Reference<f64>>, &mut Stack<f64>),
 ) -> DMatrix<f64> {
     lagrangian.forward(state);
     let at = coordinates(state.activities(), s);

@@ -9,7 +9,7 @@ use pcalm::{
     backend::Reference,
     error::{Divergence, StabilityBound},
     infer::{EXPLOSION, Stop, infer},
-    lagrangian::DualStep,
+    lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     minibatch::Minibatch,
     network::{Link, Network, Placement},
@@ -44,12 +44,17 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
     let mut minibatch = minibatch(network, data, LOSS);
     let look = minibatch.map(network, |lagrangian, state| {
         let mut seen = Vec::new();
-        let _ = infer(rule.as_ref(), lagrangian, state, &mut |step: usize, state: &State<f64>| {
-            assert_eq!(step, seen.len(), "steps are shown in order, from the forward pass");
-            let size = |m: &Matrix<f64>| m.data().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-            seen.push(state.activities().layers.iter().map(size).collect());
-            ControlFlow::Continue(())
-        });
+        let _ = infer(
+            rule.as_ref(),
+            lagrangian,
+            state,
+            &mut |step: usize, _: &Lagrangian<Reference<f64>>, state: &State<Reference<f64>>| {
+                assert_eq!(step, seen.len(), "steps are shown in order, from the forward pass");
+                let size = |m: &Matrix<f64>| m.data().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                seen.push(state.activities().layers.iter().map(size).collect());
+                ControlFlow::Continue(())
+            },
+        );
         seen
     });
     look.unwrap().remove(0)
@@ -273,9 +278,14 @@ fn an_observer_stops_inference_where_it_asks_to() {
         let rule = rule::build::<Reference<f64>>(name, &long).unwrap();
         let mut stopped = minibatch(&network, &data, LOSS);
         let reports = stopped.map(&network, |lagrangian, state| {
-            infer(rule.as_ref(), lagrangian, state, &mut |step: usize, _: &State<f64>| {
-                if step == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })
+            infer(
+                rule.as_ref(),
+                lagrangian,
+                state,
+                &mut |step: usize, _: &Lagrangian<Reference<f64>>, _: &State<Reference<f64>>| {
+                    if step == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                },
+            )
         });
         let report = reports.unwrap().remove(0);
         assert_eq!((report.steps, report.stop), (stop_at, Stop::Observer), "{name}");

@@ -54,7 +54,7 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
         let (network, mut data) = case(activation, placement, loss);
         data.y = unclamped(&network, &data, loss);
         let mut minibatch = minibatch(&network, &data, loss);
-        let settle = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>| {
+        let settle = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
             lagrangian.forward(state);
             for (l, z) in state.activities_mut().layers.iter_mut().enumerate() {
                 let push = numbers(z.data().len(), 7 + l as u64);
@@ -74,7 +74,7 @@ fn with_the_output_unclamped_disturbed_activities_return_to_the_forward_pass() {
 }
 
 /// Runs PC to its equilibrium and calls `look` on the block's Lagrangian and state there.
-fn at_equilibrium(look: impl Fn(&Lagrangian<Reference<f64>>, &mut State<f64>, &str) + Sync) {
+fn at_equilibrium(look: impl Fn(&Lagrangian<Reference<f64>>, &mut State<Reference<f64>>, &str) + Sync) {
     for_each_kind(|activation, placement, loss, what| {
         let (network, mut data) = case(activation, placement, loss);
         // Close enough to the forward pass that no unit crosses a kink on the way.

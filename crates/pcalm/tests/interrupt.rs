@@ -112,20 +112,25 @@ impl<R: Rule<Reference<f64>>> Rule<Reference<f64>> for RaisedOnRepeat<R> {
     fn memory(&self) -> usize {
         self.rule.memory()
     }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
         self.flag.store(self.begun.fetch_add(1, Ordering::Relaxed) == 1, Ordering::Relaxed);
         self.rule.init(lagrangian, state);
     }
-    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) {
+    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) {
         self.rule.step(lagrangian, state, at);
     }
-    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) -> bool {
+    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) -> bool {
         self.rule.completes(lagrangian, state, at)
     }
-    fn terminate(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, steps: usize) -> Option<Stop> {
+    fn terminate(
+        &self,
+        lagrangian: &Lagrangian<Reference<f64>>,
+        state: &mut State<Reference<f64>>,
+        steps: usize,
+    ) -> Option<Stop> {
         self.rule.terminate(lagrangian, state, steps)
     }
-    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
         self.rule.settle(lagrangian, state);
     }
 }

@@ -6,7 +6,7 @@ use common::{Data, network, settings};
 use pcalm::{
     Error,
     activation::Activation,
-    backend::{Backend, Cpu, Reference},
+    backend::{Cpu, Host, Reference},
     loss::Loss,
     memory::{parameters, state_bytes, weight_bytes},
     minibatch::Minibatch,
@@ -19,7 +19,7 @@ use pcalm::{
 };
 
 /// What a trainer reports after a step, beside what was said before.
-fn check<B: Backend>(backend: impl Fn() -> B, widths: &[usize], activation: Activation, placement: Placement) {
+fn check<B: Host>(backend: impl Fn() -> B, widths: &[usize], activation: Activation, placement: Placement) {
     let exact = network(widths, true, activation, placement, 1);
     let rules = [("bp", None, 0), ("pc-alm", None, 0), ("pc-nesterov", None, 1), ("pc-nesterov", Some(1e-9), 2)];
     for (name, tolerance, extra) in rules {

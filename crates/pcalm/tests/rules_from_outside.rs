@@ -7,7 +7,7 @@ use new_rule::HeavyBall;
 use num_traits::One;
 use pcalm::{
     activation::Activation,
-    backend::{Backend, Cpu, Reference},
+    backend::{Cpu, Host, Reference},
     gradient::Gradient,
     infer::{Step, Stop},
     lagrangian::{DualStep, Lagrangian},
@@ -68,18 +68,18 @@ struct Scribbler {
     padding: f64,
 }
 
-impl<B: Backend> Rule<B> for Scribbler {
+impl<B: Host> Rule<B> for Scribbler {
     fn name(&self) -> &str {
         "scribbler"
     }
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         lagrangian.forward(state);
     }
-    fn step(&self, _: &Lagrangian<B>, _: &mut State<B::Real>, _: Step) {}
-    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B::Real>, _: usize) -> Option<Stop> {
+    fn step(&self, _: &Lagrangian<B>, _: &mut State<B>, _: Step) {}
+    fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B>, _: usize) -> Option<Stop> {
         Some(Stop::Converged)
     }
-    fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         let samples = lagrangian.samples();
         state.credit_mut().layers[0].data_mut().fill(B::Real::one());
         let (z, lambda, _) = state.parts_mut();

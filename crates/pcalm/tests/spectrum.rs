@@ -404,21 +404,26 @@ impl Rule<Reference<f64>> for From<'_> {
     fn memory(&self) -> usize {
         self.rule.memory()
     }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
         self.rule.init(lagrangian, state);
         put(state.activities_mut(), &self.z);
         put(state.duals_mut(), &self.lambda);
     }
-    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) {
+    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) {
         self.rule.step(lagrangian, state, at);
     }
-    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>, at: Step) -> bool {
+    fn completes(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) -> bool {
         self.rule.completes(lagrangian, state, at)
     }
-    fn terminate(&self, l: &Lagrangian<Reference<f64>>, state: &mut State<f64>, steps: usize) -> Option<Stop> {
+    fn terminate(
+        &self,
+        l: &Lagrangian<Reference<f64>>,
+        state: &mut State<Reference<f64>>,
+        steps: usize,
+    ) -> Option<Stop> {
         self.rule.terminate(l, state, steps)
     }
-    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<f64>) {
+    fn settle(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
         self.rule.settle(lagrangian, state);
     }
 }
@@ -472,7 +477,7 @@ fn inference_converges_to_backpropagation_at_the_rate_of_the_spectral_radius() {
             let objective = Loss::SquaredError.into();
             let lagrangian = Lagrangian::new(&backend, &network, &block, &objective).unwrap();
             let mut logs = Vec::new();
-            let mut watch = |_: usize, state: &State<f64>| {
+            let mut watch = |_: usize, _: &Lagrangian<Reference<f64>>, state: &State<Reference<f64>>| {
                 let now = [take(state.activities(), hidden), take(state.duals(), hidden)].concat();
                 let squares: f64 = now.iter().zip(&kkt).map(|(a, b)| (a - b) * (a - b)).sum();
                 logs.push(0.5 * squares.ln());

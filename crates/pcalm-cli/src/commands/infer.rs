@@ -6,7 +6,7 @@ use crate::{
     args::{InferArgs, Origin, Shift},
     output,
 };
-use pcalm::backend::{Backend, Cpu, Reference};
+use pcalm::backend::{Cpu, Host, Reference};
 use pcalm_lab::{
     LabError, destination,
     folder::write_whole,
@@ -37,7 +37,7 @@ pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_on<B: Backend>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
+fn run_on<B: Host>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
     let model = Model::<B::Real>::load(&args.network)?;
     let (samples, from) = match (&args.batch, &args.dataset) {
         (Some(path), _) => (Samples::load(path)?, path.as_path()),

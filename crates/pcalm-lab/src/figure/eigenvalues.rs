@@ -99,7 +99,7 @@ fn traces(case: &Case, layer: usize, budget: usize) -> Result<Vec<TraceRow>, Lab
     for alpha in ALPHAS {
         let rule = build::<Reference<f64>>("pc-alm", &case.settings(ETA, alpha, budget))?;
         let first = rows.len();
-        let mut look = |step: usize, state: &State<f64>| {
+        let mut look = |step: usize, _: &Lagrangian<Reference<f64>>, state: &State<Reference<f64>>| {
             let activity = state.activities().layers[layer].at(0, 0) - forward;
             rows.push(TraceRow { alpha, step, activity, dual: state.duals().layers[layer].at(0, 0) / goal });
             ControlFlow::Continue(())

@@ -85,7 +85,7 @@ fn draw(_lab: &Lab) -> Result<Product, LabError> {
 }
 
 /// −∂ℒ/∂w at the credit in `state`.
-fn update(lagrangian: &Lagrangian<Reference<f64>>, state: &State<f64>, network: &Network<f64>) -> [f64; 2] {
+fn update(lagrangian: &Lagrangian<Reference<f64>>, state: &State<Reference<f64>>, network: &Network<f64>) -> [f64; 2] {
     let mut gradient = Gradient::zeros(network);
     lagrangian.weight_gradient(state, &mut gradient);
     [-gradient.edges[0][0], -gradient.edges[1][0]]
@@ -97,11 +97,13 @@ fn row(
     step: usize,
     rule: &dyn Rule<Reference<f64>>,
     lagrangian: &Lagrangian<Reference<f64>>,
-    state: &mut State<f64>,
+    state: &mut State<Reference<f64>>,
     network: &Network<f64>,
     goal: &Goal,
 ) -> Row {
-    let stop = |_: usize, _: &State<f64>| if step == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stop = |_: usize, _: &Lagrangian<Reference<f64>>, _: &State<Reference<f64>>| {
+        if step == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
     let _ = infer(rule, lagrangian, state, &mut { stop });
     let update = update(lagrangian, state, network);
     Row {

@@ -18,7 +18,7 @@ use crate::{
     watch::{Watch, condition},
 };
 use pcalm::{
-    backend::Backend,
+    backend::Host,
     error::StabilityBound,
     minibatch::Minibatch,
     network::Network,
@@ -30,7 +30,7 @@ use pcalm::{
 /// Samples that a warning about the stability bound looks at.
 const FEW: usize = 16;
 
-impl<'a, B: Backend + Copy> Run<'a, B> {
+impl<'a, B: Host + Copy> Run<'a, B> {
     pub(super) fn start(backend: B, job: &'a Job<'a>, news: &mut dyn FnMut(News)) -> Result<Self, LabError> {
         let Job { experiment, data, folder, .. } = *job;
         let mut plan = Plan::new(experiment, data)?;
@@ -100,7 +100,7 @@ impl<'a, B: Backend + Copy> Run<'a, B> {
 }
 
 /// The state before the first step, with what step sizes follow from.
-fn fresh<B: Backend>(
+fn fresh<B: Host>(
     plan: &Plan,
     minibatch: &mut Minibatch<B>,
     meter: &mut Minibatch<B>,
@@ -145,7 +145,7 @@ pub fn first_eta(plan: &Plan, automatic: Option<f64>) -> f64 {
 }
 
 /// σ_max² on a few samples of the first batch, roughly.
-pub fn sigma_squared<B: Backend>(
+pub fn sigma_squared<B: Host>(
     meter: &mut Minibatch<B>,
     network: &Network<B::Real>,
     job: &Job,

@@ -27,7 +27,7 @@ use crate::{
 };
 use pcalm::{
     Error,
-    backend::{Backend, Cpu, Reference},
+    backend::{Cpu, Host, Reference},
     error::StabilityBound,
     loss::Loss,
     minibatch::{Minibatch, Report},
@@ -144,7 +144,7 @@ pub fn check_options(experiment: &Experiment, data: &Dataset) -> Result<(), LabE
     }
 }
 
-struct Run<'a, B: Backend> {
+struct Run<'a, B: Host> {
     job: &'a Job<'a>,
     plan: Plan,
     loss: Loss,
@@ -183,7 +183,7 @@ impl From<Error> for Halt {
     }
 }
 
-impl<B: Backend + Copy> Run<'_, B> {
+impl<B: Host + Copy> Run<'_, B> {
     fn train(mut self, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
         let _careful = self.job.interrupt.careful();
         let experiment = self.job.experiment;

@@ -106,7 +106,7 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     let rescaled = solved.energies_of(&block)?.iter().sum::<f64>() / samples as f64;
     let alignment = Alignment::new(&found, &wanted);
 
-    let norms = |s: &State<f64>, l: usize| s.credit().layers[l].norm_squared(samples).sqrt();
+    let norms = |s: &State<Reference<f64>>, l: usize| s.credit().layers[l].norm_squared(samples).sqrt();
     let layers: Vec<LayerRow> = alignment
         .layers
         .iter()

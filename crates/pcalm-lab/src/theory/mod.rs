@@ -15,7 +15,7 @@ use crate::{
     record::{csv, json},
 };
 use pcalm::{
-    backend::{Backend, Reference},
+    backend::{Host, Reference},
     loss::Loss,
     minibatch::Minibatch,
     network::Network,
@@ -93,7 +93,7 @@ impl Case {
     ///
     /// # Errors
     /// If a setting is out of range for the rule, or inference diverges.
-    pub fn watch<B: Backend>(&self, backend: &B, name: &str, settings: &RuleSettings) -> Result<Wave, LabError> {
+    pub fn watch<B: Host>(&self, backend: &B, name: &str, settings: &RuleSettings) -> Result<Wave, LabError> {
         let (network, samples) = (self.network.cast::<B::Real>(), self.samples.cast::<B::Real>());
         let objective = self.objective.cast()?;
         let rule = pcalm::rule::build(name, settings)?;

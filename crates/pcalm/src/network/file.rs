@@ -11,9 +11,9 @@
 
 use super::{Dense, Edge, Link, Map, Network, Placement};
 use crate::{
-    activation::{ACTIVATIONS, Activation},
     error::Error,
     loss::Loss,
+    names::Names,
     real::Real,
     tensor_file::TensorFile,
 };
@@ -34,6 +34,14 @@ impl<R: Real> NetworkFile<R> {
     /// # Errors
     /// If a tensor or metadata entry is missing, malformed or does not fit the others.
     pub fn from_tensors(file: &TensorFile<'_, R>) -> Result<Self, Error> {
+        Self::known_by(&Names::default(), file)
+    }
+
+    /// [`from_tensors`](Self::from_tensors), with activation and loss by these names.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn known_by(names: &Names, file: &TensorFile<'_, R>) -> Result<Self, Error> {
         file.matrix("w.1")?;
         // The highest number rather than the first gap: a missing matrix must be named, not
         // quietly leave a shallower network.
@@ -46,11 +54,11 @@ impl<R: Real> NetworkFile<R> {
         if depth < highest {
             return Err(Error::File(format!("a tensor `w.{highest}`, though the metadata's `depth` is {depth}")));
         }
-        let loss = file.metadata.get("loss").map(|v| named("loss", v, Loss::from_name)).transpose()?;
+        let loss = file.metadata.get("loss").map(|v| named("loss", v, |name| names.loss(name))).transpose()?;
         let dense = dense(file, depth)?;
         let network = match file.metadata.contains_key("edges") {
-            true => graph(file, dense),
-            false => chain(file, dense),
+            true => graph(names, file, dense),
+            false => chain(names, file, dense),
         };
         Ok(NetworkFile { network: network.map_err(|e| misfit(e, ""))?, loss: loss.unwrap_or_default() })
     }
@@ -60,8 +68,16 @@ impl<R: Real> NetworkFile<R> {
     /// # Errors
     /// If it cannot be read or is malformed; the message names the file.
     pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::load_known_by(&Names::default(), path)
+    }
+
+    /// [`load`](Self::load), with activation and loss by these names.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_known_by(names: &Names, path: &Path) -> Result<Self, Error> {
         let file = TensorFile::load(path)?;
-        Self::from_tensors(&file).map_err(|e| crate::tensor_file::named(path, e))
+        Self::known_by(names, &file).map_err(|e| crate::tensor_file::named(path, e))
     }
 
     /// The bytes of a network file.
@@ -92,21 +108,21 @@ fn dense<R: Real>(file: &TensorFile<R>, depth: usize) -> Result<Vec<Dense<R>>, E
     (0..depth).map(one).collect()
 }
 
-fn chain<R: Real>(file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
+fn chain<R: Real>(names: &Names, file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
     let activation = file.metadata.get("activation").ok_or_else(|| {
-        let names: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name()).collect();
-        Error::File(format!("the metadata has no `activation`; it must be one of {}", names.join(", ")))
+        let known: Vec<&str> = names.activations().iter().map(|a| a.name()).collect();
+        Error::File(format!("the metadata has no `activation`; it must be one of {}", known.join(", ")))
     })?;
-    let activation = named("activation", activation, Activation::from_name)?;
+    let activation = named("activation", activation, |name| names.activation(name))?;
     let placement = file.metadata.get("placement").map(|v| named("placement", v, Placement::from_name)).transpose()?;
     let skips = list(file, "skips", dense.len(), flag)?.unwrap_or_else(|| vec![false; dense.len()]);
     let links = dense.into_iter().zip(skips).map(|(dense, skip)| Link { dense, skip });
     Network::chain(links.collect(), activation, placement.unwrap_or_default())
 }
 
-fn graph<R: Real>(file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
+fn graph<R: Real>(names: &Names, file: &TensorFile<R>, dense: Vec<Dense<R>>) -> Result<Network<R>, Error> {
     let missing = |key: &str| Error::File(format!("the metadata has `edges`, but no `{key}`"));
-    let activations = list(file, "activations", dense.len(), |v| known(v, Activation::from_name))?;
+    let activations = list(file, "activations", dense.len(), |v| known(v, |name| names.activation(name)))?;
     let placements = list(file, "placements", dense.len(), |v| known(v, Placement::from_name))?;
     let activations = activations.ok_or_else(|| missing("activations"))?;
     let placements = placements.ok_or_else(|| missing("placements"))?;

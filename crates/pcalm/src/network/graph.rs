@@ -22,20 +22,15 @@ impl Wiring {
         if last < 2 {
             return refuse(format!("{last} nodes beyond the input; a network needs at least 2 (one hidden layer)"));
         }
-        // Every node is entered, so that there are no more of them than edges.
-        let mut starts = vec![0; 2];
-        for (i, edge) in edges.iter().enumerate() {
+        let mut entered = 0;
+        for edge in edges {
             if edge.from >= edge.to {
                 return refuse(format!("an edge from node {} to node {}; edges lead onward", edge.from, edge.to));
             }
-            let node = starts.len() - 1;
-            if edge.to > node {
-                return refuse(format!("no edge enters node {node}"));
+            if edge.to - entered > 1 {
+                return refuse(format!("no edge enters node {}", entered + 1));
             }
-            if edge.to == node {
-                starts.push(i + 1);
-            }
-            starts[edge.to + 1] = i + 1;
+            entered = edge.to;
         }
         // What the loss is of: with an activation there, its curvature in the activities would have a term that theory
         // does not know.
@@ -43,18 +38,26 @@ impl Wiring {
             return refuse("an edge into the output has an activation behind its product; a readout is linear".into());
         }
         let widths = widths(edges, last)?;
+        let wiring = Wiring::of(edges, last);
+        if let Some(node) = wiring.leaving[..last].iter().position(Vec::is_empty) {
+            return refuse(format!("no edge leaves node {node}, which is not the output"));
+        }
+        Ok((wiring, widths))
+    }
+
+    /// Of edges that are known to make a network into nodes 1 to `last`.
+    pub fn of<R: Real>(edges: &[Edge<R>], last: usize) -> Self {
+        let mut starts = vec![0; last + 2];
         let mut leaving = vec![Vec::new(); last + 1];
         for (i, edge) in edges.iter().enumerate() {
+            starts[edge.to + 1] = i + 1;
             leaving[edge.from].push(i);
         }
         for list in &mut leaving {
             list.sort_by_key(|&i| (edges[i].is_skip(), i));
         }
-        if let Some(node) = leaving[..last].iter().position(Vec::is_empty) {
-            return refuse(format!("no edge leaves node {node}, which is not the output"));
-        }
         let dense = (0..edges.len()).filter(|&i| !edges[i].is_skip()).collect();
-        Ok((Wiring { starts, leaving, dense }, widths))
+        Wiring { starts, leaving, dense }
     }
 
     /// The edges into a node.

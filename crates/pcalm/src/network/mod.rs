@@ -44,6 +44,23 @@ impl<R: Real> Network<R> {
         Ok(Network { widths, edges, wiring, form })
     }
 
+    /// The same with a node between the input and all edges that leave it, which passes it on: what an objective with a
+    /// [free input](crate::objective::Objective::with_ends) lets go of. Its node `l + 1` is this one's `l`.
+    pub fn freed(&self) -> Self {
+        let further = |edge: &Edge<R>| Edge { from: edge.from + 1, to: edge.to + 1, map: edge.map.clone() };
+        let first = Edge { from: 0, to: 1, map: Map::Skip };
+        let edges: Vec<Edge<R>> = std::iter::once(first).chain(self.edges.iter().map(further)).collect();
+        let mut widths = vec![self.inputs()];
+        widths.extend(&self.widths);
+        let wiring = Wiring::of(&edges, widths.len() - 1);
+        Network { widths, edges, wiring, form: None }
+    }
+
+    /// Whether it is one that [`freed`](Self::freed) makes.
+    pub(crate) fn is_freed(&self) -> bool {
+        self.leaving(0).count() == 1 && self.entering(1).all(|(_, edge)| edge.is_skip())
+    }
+
     /// The edges, by the node they enter, dense ones before skips.
     pub fn edges(&self) -> &[Edge<R>] {
         &self.edges

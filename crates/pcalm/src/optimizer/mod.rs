@@ -83,6 +83,15 @@ impl Method {
 }
 
 /// An optimizer's settings.
+///
+/// | field | symbol | default | range | what it is |
+/// | --- | --- | --- | --- | --- |
+/// | `method` | | Adam | [`OPTIMIZERS`] | the update rule |
+/// | `momentum` | μ | 0.9 | \[0, 1) | of momentum and Nesterov |
+/// | `beta1` | β₁ | 0.9 | \[0, 1) | Adam's decay of the mean gradient |
+/// | `beta2` | β₂ | 0.999 | \[0, 1) | Adam's decay of the mean square |
+/// | `epsilon` | ε | 10⁻⁸ | > 0 in the number type | added to the root of the mean square |
+/// | `weight_decay` | | 0 | ≥ 0 | of weights and biases alike |
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// The update rule.

@@ -17,14 +17,14 @@ impl<B: Backend> Rule<B> for Backprop {
         "bp"
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         lagrangian.forward(state);
         lagrangian.adjoint(state);
     }
 
-    fn step(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _at: Step) {}
+    fn step(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>, _at: Step) {}
 
-    fn terminate(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B::Real>, _cycles: usize) -> Option<Stop> {
+    fn terminate(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>, _cycles: usize) -> Option<Stop> {
         Some(Stop::Converged)
     }
 }

@@ -11,6 +11,7 @@ pub use primal_dual::{Credit, Inner, PrimalDual};
 
 pub use crate::infer::Rule;
 use crate::{backend::Backend, error::Error, real::Real};
+use std::sync::Arc;
 
 /// Everything a rule can be asked for; each takes what it needs. The penalties ρ_l are the
 /// [objective](crate::objective::Objective)'s.
@@ -67,8 +68,9 @@ impl Default for RuleSettings {
 /// A rule chosen at run time.
 pub type BoxedRule<B> = Box<dyn Rule<B>>;
 
-/// One row of the list of rules.
-pub struct RuleInfo<B: Backend> {
+/// What there is to know of a rule before it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleFacts {
     /// The name used in files, flags and reports.
     pub name: &'static str,
     /// What the rule does, in one line.
@@ -81,73 +83,94 @@ pub struct RuleInfo<B: Backend> {
     pub accelerated: bool,
     /// The dual step size whose stability bound is the rule's, where the largest ρ is the second argument.
     pub dual_step: fn(&RuleSettings, f64) -> f64,
-    /// Makes the rule, checking the settings it uses.
-    pub build: fn(&RuleSettings) -> Result<BoxedRule<B>, Error>,
 }
+
+impl RuleFacts {
+    /// Of a rule that iterates in the activities alone; what else it does is said by changing fields.
+    pub fn new(name: &'static str, summary: &'static str) -> Self {
+        RuleFacts { name, summary, source: "", iterative: true, accelerated: false, dual_step: |_, _| 0.0 }
+    }
+}
+
+/// One row of the list of rules.
+pub struct RuleInfo<B: Backend> {
+    /// What it is.
+    pub facts: RuleFacts,
+    /// Makes the rule.
+    pub build: Build<B>,
+}
+
+/// Makes a rule, checking the settings it uses.
+pub type Build<B> = Arc<dyn Fn(&RuleSettings) -> Result<BoxedRule<B>, Error> + Send + Sync>;
 
 /// Every rule, in the order lists, the command line and conformance tests walk them.
 pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
     vec![
         RuleInfo {
-            name: "bp",
-            summary: "backpropagation: the KKT point of the Lagrangian in closed form",
-            source: "[ALM] app. A",
-            iterative: false,
-            accelerated: false,
-            dual_step: |_, _| 0.0,
-            build: |_| Ok(Box::new(Backprop)),
+            facts: RuleFacts {
+                source: "[ALM] app. A",
+                iterative: false,
+                ..RuleFacts::new("bp", "backpropagation: the KKT point of the Lagrangian in closed form")
+            },
+            build: Arc::new(|_| Ok(Box::new(Backprop))),
         },
         RuleInfo {
-            name: "pc",
-            summary: "predictive coding: T activity steps without duals",
-            source: "[ALM] eq. 4; equilibrated with a tolerance: [FRM] thm 3.4",
-            iterative: true,
-            accelerated: false,
-            dual_step: |_, _| 0.0,
-            build: |s| Ok(Box::new(PrimalDual::<B::Real>::predictive_coding(s)?)),
+            facts: RuleFacts {
+                source: "[ALM] eq. 4; equilibrated with a tolerance: [FRM] thm 3.4",
+                ..RuleFacts::new("pc", "predictive coding: T activity steps without duals")
+            },
+            build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::predictive_coding(s)?))),
         },
         RuleInfo {
-            name: "pc-nesterov",
-            summary: "predictive coding with Nesterov's momentum β in its activity steps",
-            source: "Nesterov 2004, Introductory Lectures on Convex Optimization, scheme 2.2.11",
-            iterative: true,
-            accelerated: true,
-            // ηh < 2(1 + β)/(1 + 2β) as ηh(2ρ + α)/ρ < 4.
-            dual_step: |s, rho| 2.0 * rho * s.nesterov / (1.0 + s.nesterov),
-            build: |s| Ok(Box::new(PrimalDual::<B::Real>::accelerated(s)?)),
+            facts: RuleFacts {
+                source: "Nesterov 2004, Introductory Lectures on Convex Optimization, scheme 2.2.11",
+                accelerated: true,
+                // ηh < 2(1 + β)/(1 + 2β) as ηh(2ρ + α)/ρ < 4.
+                dual_step: |s, rho| 2.0 * rho * s.nesterov / (1.0 + s.nesterov),
+                ..RuleFacts::new("pc-nesterov", "predictive coding with Nesterov's momentum β in its activity steps")
+            },
+            build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::accelerated(s)?))),
         },
         RuleInfo {
-            name: "pc-alm",
-            summary: "augmented Lagrangian predictive coding: T cycles of a dual and K activity steps",
-            source: "[ALM] alg. 1",
-            iterative: true,
-            accelerated: false,
-            dual_step: |s, _| s.alpha,
-            build: |s| Ok(Box::new(PrimalDual::<B::Real>::augmented(s)?)),
+            facts: RuleFacts {
+                source: "[ALM] alg. 1",
+                dual_step: |s, _| s.alpha,
+                ..RuleFacts::new(
+                    "pc-alm",
+                    "augmented Lagrangian predictive coding: T cycles of a dual and K activity steps",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::augmented(s)?))),
         },
         RuleInfo {
-            name: "mm",
-            summary: "method of multipliers: each activity step solved to tolerance, then λ += ρc",
-            source: "[ALM] eq. 6",
-            iterative: true,
-            accelerated: false,
             // Its activity steps run at a fixed λ: the bound is that of PC.
-            dual_step: |_, _| 0.0,
-            build: |s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?)),
+            facts: RuleFacts {
+                source: "[ALM] eq. 6",
+                ..RuleFacts::new("mm", "method of multipliers: each activity step solved to tolerance, then λ += ρc")
+            },
+            build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?))),
         },
     ]
 }
 
-/// The rule of that name.
+/// The listed rule of that name.
 ///
 /// # Errors
 /// If no rule has the name, or it cannot run with these settings.
 pub fn build<B: Backend>(name: &str, settings: &RuleSettings) -> Result<BoxedRule<B>, Error> {
-    let all = rules::<B>();
-    match all.iter().find(|r| r.name == name) {
+    of(&rules::<B>(), name, settings)
+}
+
+/// The rule of that name among these.
+pub(crate) fn of<B: Backend>(
+    all: &[RuleInfo<B>],
+    name: &str,
+    settings: &RuleSettings,
+) -> Result<BoxedRule<B>, Error> {
+    match all.iter().find(|rule| rule.facts.name == name) {
         Some(rule) => (rule.build)(settings),
         None => {
-            let names: Vec<&str> = all.iter().map(|r| r.name).collect();
+            let names: Vec<&str> = all.iter().map(|rule| rule.facts.name).collect();
             Err(Error::setting("rule", format!("no rule `{name}`; there are {}", names.join(", "))))
         }
     }

@@ -139,32 +139,16 @@ impl<R: Real> PrimalDual<R> {
         self.tolerance.is_some() || matches!(self.inner, Inner::Solve { .. })
     }
 
-    /// z ← z + β(z − z before the last step), which is kept as z; padding stays as it is.
-    fn look_ahead(&self, state: &mut State<R>, samples: usize) {
-        // Layers below the front have not moved.
-        let moved = state.activities.layers.iter_mut().zip(&mut state.memory[0].layers).skip(state.front);
-        for (z, previous) in moved {
-            let cols = z.cols();
-            let rows = z.data_mut().chunks_exact_mut(cols).zip(previous.data_mut().chunks_exact_mut(cols));
-            for (z, previous) in rows {
-                for (z, previous) in z[..samples].iter_mut().zip(previous) {
-                    let now = *z;
-                    *z = now + self.momentum * (now - *previous);
-                    *previous = now;
-                }
-            }
-        }
-    }
-
     /// max |∂𝓛/∂z| and max |c| at the current (z, λ).
-    fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<R>) -> (R, R) {
-        let mut look = std::mem::take(&mut state.memory[usize::from(self.has_momentum())]);
+    fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> (R, R) {
+        let (kept, hidden) = (usize::from(self.has_momentum()), lagrangian.problem().network.hidden());
+        let mut look = state.memory.swap_remove(kept);
         lagrangian.residuals(state, &mut look);
-        let residual = look.max_abs();
+        let residual = lagrangian.largest(&look, hidden);
         lagrangian.credit(state, DualStep::Still);
         lagrangian.activity_gradient(state, &mut look);
-        let gradient = look.max_abs();
-        state.memory[usize::from(self.has_momentum())] = look;
+        let gradient = lagrangian.largest(&look, hidden);
+        state.memory.push(look);
         (gradient, residual)
     }
 }
@@ -179,22 +163,22 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         usize::from(self.has_momentum()) + usize::from(self.looks())
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         lagrangian.forward(state);
         if self.has_momentum() {
-            state.memory[0].copy_from(&state.activities);
+            lagrangian.copy(&state.activities, &mut state.memory[0]);
         }
     }
 
-    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step) {
+    fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step) {
         if self.has_momentum() {
-            self.look_ahead(state, lagrangian.samples());
+            lagrangian.extrapolate(state, self.momentum, 0);
         }
         let dual_step = if at.inner == 0 { self.dual_step } else { DualStep::Still };
         lagrangian.cycle(state, dual_step, self.eta);
     }
 
-    fn completes(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, at: Step) -> bool {
+    fn completes(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step) -> bool {
         match self.inner {
             Inner::Steps(count) => at.inner + 1 >= count,
             Inner::Solve { tolerance, limit } => {
@@ -204,7 +188,7 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         }
     }
 
-    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>, cycles: usize) -> Option<Stop> {
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, cycles: usize) -> Option<Stop> {
         if cycles >= self.budget {
             return Some(Stop::Budget);
         }
@@ -220,7 +204,7 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         converged.then_some(Stop::Converged)
     }
 
-    fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B::Real>) {
+    fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         if self.credit == Credit::PostDual {
             lagrangian.credit(state, self.dual_step);
         }

@@ -1,7 +1,7 @@
 //! How far inference is from given points at every step.
 
 use super::follow::follow;
-use crate::{backend::Backend, error::Error, lagrangian::Lagrangian, rule::Rule, stack::Stack, state::State};
+use crate::{backend::Host, error::Error, lagrangian::Lagrangian, rule::Rule, stack::Stack, state::State};
 
 /// ‖z − z*‖ and ‖λ − λ*‖ over all layers and samples of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,11 +17,11 @@ pub struct Distance {
 ///
 /// # Errors
 /// If the rule does not fit the network, or the activities diverge.
-pub fn distances<B: Backend, const N: usize>(
+pub fn distances<B: Host, const N: usize>(
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
+    state: &mut State<B>,
     rule: &dyn Rule<B>,
-    goals: [&State<B::Real>; N],
+    goals: [&State<B>; N],
 ) -> Result<Vec<[Distance; N]>, Error> {
     let samples = lagrangian.samples();
     let (mut found, mut difference) = (Vec::new(), state.activities.clone());

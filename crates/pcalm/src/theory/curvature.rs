@@ -6,11 +6,12 @@
 //! eigenvalue is the largest over the samples measured.
 
 use crate::{
-    backend::Backend,
+    backend::Host,
     error::Error,
     lagrangian::Lagrangian,
     minibatch::Minibatch,
     network::Network,
+    objective::End,
     real::Real,
     stack::{Matrix, Stack, nan_max},
     state::State,
@@ -65,7 +66,7 @@ pub struct Accuracy {
 /// # Errors
 /// If the network does not fit the samples, the forward pass is not finite, or `minibatch` was
 /// [interrupted](Minibatch::set_interrupt).
-pub fn curvature<B: Backend>(
+pub fn curvature<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     tolerance: f64,
@@ -82,7 +83,7 @@ pub fn curvature<B: Backend>(
 ///
 /// # Errors
 /// As [`curvature`].
-pub fn largest_eigenvalue<B: Backend>(
+pub fn largest_eigenvalue<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     operator: Operator,
@@ -91,7 +92,7 @@ pub fn largest_eigenvalue<B: Backend>(
     Ok(measure(minibatch, network, operator, accuracy)?.0)
 }
 
-fn measure<B: Backend>(
+fn measure<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     operator: Operator,
@@ -101,10 +102,10 @@ fn measure<B: Backend>(
 }
 
 /// The largest eigenvalue that `iterate` finds in any block at its forward pass, and the most iterations of any.
-pub(super) fn over_blocks<B: Backend>(
+pub(super) fn over_blocks<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
-    iterate: impl Fn(&Lagrangian<B>, &mut State<B::Real>) -> Result<(f64, usize), Error> + Sync,
+    iterate: impl Fn(&Lagrangian<B>, &mut State<B>) -> Result<(f64, usize), Error> + Sync,
 ) -> Result<(f64, usize), Error> {
     let blocks = minibatch.map(network, |lagrangian, state| {
         lagrangian.forward(state);
@@ -124,15 +125,15 @@ pub(super) fn over_blocks<B: Backend>(
 }
 
 /// Largest eigenvalue over the block's samples, each iterated on its own, all at once.
-fn power_iteration<B: Backend>(
+fn power_iteration<B: Host>(
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
+    state: &mut State<B>,
     operator: Operator,
     Accuracy { tolerance, limit }: Accuracy,
 ) -> Result<(f64, usize), Error> {
     let samples = lagrangian.samples();
     let mut map = Map::new(lagrangian, state, operator);
-    let mut v = random_directions(state, samples);
+    let mut v = random_directions(&state.activities, samples);
     let mut product = v.clone();
     let mut eigenvalues = vec![0.0; samples];
     for iteration in 1..=limit {
@@ -140,7 +141,7 @@ fn power_iteration<B: Backend>(
             return Err(Error::Interrupted);
         }
         map.apply(lagrangian, state, &v, &mut product);
-        let found = inner_products(&v, &product, samples);
+        let found = v.inner(&product, samples);
         let change = found.iter().zip(&eigenvalues).map(|(a, b)| (a - b).abs() / a.abs());
         // Only the largest matters, but a sample whose quotient still grows may overtake it.
         let settled = change.into_iter().all(|c| c <= tolerance);
@@ -155,8 +156,8 @@ fn power_iteration<B: Backend>(
 }
 
 /// A direction of length 1 for each sample, always the same ones.
-pub(super) fn random_directions<R: Real>(state: &State<R>, samples: usize) -> Stack<R> {
-    let mut v = state.activities.clone();
+pub(super) fn random_directions<R: Real>(like: &Stack<R>, samples: usize) -> Stack<R> {
+    let mut v = like.clone();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     for layer in &mut v.layers {
         layer.data_mut().fill_with(|| R::of(rng.random::<f64>() - 0.5));
@@ -180,7 +181,7 @@ pub(super) struct Map<R> {
 }
 
 impl<R: Real> Map<R> {
-    pub fn new<B: Backend<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<R>, operator: Operator) -> Self {
+    pub fn new<B: Host<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<B>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
         let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
         let mut diagonals = Vec::new();
@@ -210,24 +211,26 @@ impl<R: Real> Map<R> {
     }
 
     /// `product ← (h H + k CᵀC + shift) v`.
-    pub fn apply<B: Backend<Real = R>>(
+    pub fn apply<B: Host<Real = R>>(
         &mut self,
         lagrangian: &Lagrangian<B>,
-        state: &mut State<R>,
+        state: &mut State<B>,
         v: &Stack<R>,
         product: &mut Stack<R>,
     ) {
         let problem = lagrangian.problem();
         let (block, objective, hidden) = (problem.block, problem.objective, problem.network.hidden());
         lagrangian.push_forward(state, v, &mut self.image);
-        if self.energy != R::zero() {
+        if self.energy != R::zero() && objective.output() == End::Held {
             let readout = &mut self.image.layers[hidden];
-            objective.loss().curvature_product(&state.output, &block.target, readout, block.samples);
+            objective.loss().curvature_product(state.output(), &block.target, readout, block.samples);
         }
         let credit = state.credit_mut().layers.iter_mut().zip(&self.image.layers);
         for (l, (credit, image)) in credit.enumerate() {
             let factor = match l < hidden {
+                true if objective.is_free(l) => R::zero(),
                 true => self.energy * objective.penalty(l) + self.constraint,
+                false if objective.output() == End::Free => R::zero(),
                 false => -self.energy,
             };
             for (c, &v) in credit.data_mut().iter_mut().zip(image.data()) {
@@ -253,7 +256,7 @@ impl<R: Real> Map<R> {
 
 /// Scales each sample's vector to length 1.
 fn normalise<R: Real>(v: &mut Stack<R>, samples: usize) {
-    let factors: Vec<f64> = inner_products(v, v, samples).iter().map(|norm| 1.0 / norm.sqrt()).collect();
+    let factors: Vec<f64> = v.inner(v, samples).iter().map(|norm| 1.0 / norm.sqrt()).collect();
     scale_samples(v, &factors);
 }
 
@@ -270,17 +273,4 @@ pub(super) fn scale_samples<R: Real>(v: &mut Stack<R>, factors: &[f64]) {
             row[samples..].fill(R::zero());
         }
     }
-}
-
-/// ⟨a, b⟩ per sample, in `f64`.
-pub(super) fn inner_products<R: Real>(a: &Stack<R>, b: &Stack<R>, samples: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; samples];
-    for (a, b) in a.layers.iter().zip(&b.layers) {
-        for (a, b) in a.data().chunks_exact(a.cols()).zip(b.data().chunks_exact(b.cols())) {
-            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                *sum += a.wide() * b.wide();
-            }
-        }
-    }
-    sums
 }

@@ -45,7 +45,7 @@ pub struct Dispersion {
 pub fn dispersion(
     iteration: &Iteration,
     lagrangian: &Lagrangian<Reference<f64>>,
-    state: &mut State<f64>,
+    state: &mut State<Reference<f64>>,
     rule: &dyn Rule<Reference<f64>>,
 ) -> Result<Option<Vec<Dispersion>>, Error> {
     let lin: &Linearisation = iteration.linearisation;

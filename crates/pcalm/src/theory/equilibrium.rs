@@ -20,12 +20,12 @@ use super::{
 };
 use crate::{
     activation::Activation,
-    backend::Backend,
+    backend::{Host, host::Block},
     error::Error,
     lagrangian::Lagrangian,
     network::Network,
     stack::Matrix,
-    state::{Block, State},
+    state::State,
 };
 use faer::{Mat, MatRef};
 
@@ -195,7 +195,7 @@ impl Equilibrium {
 
     /// Sets a block's state to its samples' equilibrium: activities, no duals, and the credit
     /// Π_l c_l and −Π_L e that the weight gradient is read from.
-    pub fn place<B: Backend<Real = f64>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<f64>) {
+    pub fn place<B: Host<Real = f64>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         let (block, hidden) = (lagrangian.problem().block, self.blocks.len());
         let samples = block.samples;
         let z = self.activities(columns(&block.input, samples).as_ref(), columns(&block.target, samples).as_ref());

@@ -1,7 +1,7 @@
 //! An inference seen at every step.
 
 use crate::{
-    backend::Backend,
+    backend::Host,
     error::Error,
     infer::{Stop, infer},
     lagrangian::Lagrangian,
@@ -14,13 +14,13 @@ use std::ops::ControlFlow;
 ///
 /// # Errors
 /// If the activities diverge, or the Lagrangian is interrupted.
-pub fn follow<B: Backend>(
+pub fn follow<B: Host>(
     rule: &dyn Rule<B>,
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
-    mut look: impl FnMut(usize, &State<B::Real>),
+    state: &mut State<B>,
+    mut look: impl FnMut(usize, &State<B>),
 ) -> Result<(), Error> {
-    let mut observer = |step: usize, state: &State<B::Real>| {
+    let mut observer = |step: usize, _: &Lagrangian<B>, state: &State<B>| {
         look(step, state);
         ControlFlow::Continue(())
     };

@@ -5,9 +5,9 @@
 //! largest eigenvalues crowd together, 40 products give it to a few in a thousand, and power iteration to some per cent.
 //! Vectors are not orthogonalised again: that duplicates eigenvalues of T and moves none beyond those of A.
 
-use super::curvature::{Map, Operator, inner_products, over_blocks, random_directions, scale_samples};
+use super::curvature::{Map, Operator, over_blocks, random_directions, scale_samples};
 use crate::{
-    backend::Backend,
+    backend::Host,
     error::Error,
     lagrangian::Lagrangian,
     minibatch::Minibatch,
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// As [`largest_eigenvalue`](super::largest_eigenvalue).
-pub fn estimate<B: Backend>(
+pub fn estimate<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     operator: Operator,
@@ -34,15 +34,15 @@ pub fn estimate<B: Backend>(
 }
 
 /// Over the samples of one block, each iterated on its own, all at once.
-fn block<B: Backend>(
+fn block<B: Host>(
     lagrangian: &Lagrangian<B>,
-    state: &mut State<B::Real>,
+    state: &mut State<B>,
     operator: Operator,
     products: usize,
 ) -> Result<f64, Error> {
     let samples = lagrangian.samples();
     let mut map = Map::new(lagrangian, state, operator);
-    let mut v = random_directions(state, samples);
+    let mut v = random_directions(&state.activities, samples);
     let (mut before, mut image) = (v.clone(), v.clone());
     before.clear();
     let mut rows: Vec<Tridiagonal> = vec![Tridiagonal::default(); samples];
@@ -52,10 +52,10 @@ fn block<B: Backend>(
             return Err(Error::Interrupted);
         }
         map.apply(lagrangian, state, &v, &mut image);
-        let diagonal = inner_products(&v, &image, samples);
+        let diagonal = v.inner(&image, samples);
         subtract(&mut image, &diagonal, &v);
         subtract(&mut image, &coupling, &before);
-        let norms: Vec<f64> = inner_products(&image, &image, samples).into_iter().map(f64::sqrt).collect();
+        let norms: Vec<f64> = image.inner(&image, samples).into_iter().map(f64::sqrt).collect();
         for ((row, &d), &c) in rows.iter_mut().zip(&diagonal).zip(&norms) {
             row.diagonal.push(d);
             row.coupling.push(c);

@@ -19,15 +19,15 @@ use super::{
     jacobian::Jacobian,
 };
 use crate::{
-    backend::Reference,
+    backend::{Host, Reference, host::Block},
     error::Error,
     lagrangian::Lagrangian,
     loss::Loss,
     minibatch::Batch,
     network::Network,
-    objective::Objective,
+    objective::{End, Objective},
     stack::Matrix,
-    state::{Block, State},
+    state::State,
 };
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -37,6 +37,10 @@ use rayon::prelude::*;
 pub struct Linearisation<'a> {
     /// Those between hidden nodes and from them into the output, by the node they enter.
     jacobians: Vec<Jacobian<'a>>,
+    /// The places among them of those into each hidden layer and then into the output.
+    entering: Vec<Vec<usize>>,
+    /// Of those out of each hidden layer into another.
+    leaving: Vec<Vec<usize>>,
     /// Where each hidden layer begins in the stacked vector; the last entry is its length.
     starts: Vec<usize>,
     /// ρ_l.
@@ -52,25 +56,33 @@ impl<'a> Linearisation<'a> {
     /// # Errors
     /// If the penalties do not fit the network, or the loss curvature at the output is not finite, or
     /// negative.
-    pub fn of(
+    pub fn of<B: Host<Real = f64>>(
         network: &'a Network<f64>,
         objective: &Objective<f64>,
         block: &Block<f64>,
-        state: &State<f64>,
+        state: &State<B>,
         sample: usize,
     ) -> Result<Self, Error> {
         objective.fits(network)?;
+        if [objective.input(), objective.output()].contains(&End::Free) {
+            return Err(Error::Network("an end of it is free; the linearisation is of networks held at both".into()));
+        }
         let column = |m: &Matrix<f64>| m.column(sample).collect::<Vec<f64>>();
         let hidden = network.hidden();
         let rho = (0..hidden).map(|l| objective.penalty(l)).collect();
-        let mut jacobians = Jacobian::all(network, |edge| column(&state.memos[edge].slopes));
+        let mut jacobians = Jacobian::all(network, |edge| column(&state.memo.slopes[edge].slopes));
         jacobians.retain(|j| j.from > 0);
+        let places = |wanted: &dyn Fn(&Jacobian) -> bool| -> Vec<usize> {
+            (0..jacobians.len()).filter(|&i| wanted(&jacobians[i])).collect()
+        };
+        let entering = (1..=hidden + 1).map(|node| places(&|j| j.to == node)).collect();
+        let leaving = (1..=hidden).map(|node| places(&|j| j.from == node && j.to <= hidden)).collect();
         let mut starts = vec![0];
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);
         }
-        let root = root_of_loss_curvature(objective.loss(), &column(&state.output), &column(&block.target))?;
-        Ok(Linearisation { jacobians, starts, rho, root })
+        let root = root_of_loss_curvature(objective.loss(), &column(state.output()), &column(&block.target))?;
+        Ok(Linearisation { jacobians, entering, leaving, starts, rho, root })
     }
 
     /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O.
@@ -86,7 +98,7 @@ impl<'a> Linearisation<'a> {
         let backend = Reference::<f64>::new();
         let (block, mut state) = Batch::new(x, y, 1)?.block(&backend, network)?;
         Lagrangian::new(&backend, network, &block, objective)?.forward(&mut state);
-        if !(state.activities.max_abs() + state.output.max_abs()).is_finite() {
+        if !(state.activities.max_abs() + state.output().max_abs()).is_finite() {
             return Err(Error::Network("its forward pass on this sample is not finite".into()));
         }
         Linearisation::of(network, objective, &block, &state, 0)
@@ -104,12 +116,12 @@ impl<'a> Linearisation<'a> {
 
     /// The Jacobians that enter the 0-based layer `l`, each with the layer it leaves; the output is layer L − 1.
     fn entering(&self, l: usize) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
-        self.jacobians.iter().filter(move |j| j.to == l + 1).map(|j| (j.from - 1, j))
+        self.entering[l].iter().map(|&i| (self.jacobians[i].from - 1, &self.jacobians[i]))
     }
 
     /// The Jacobians that leave it for another hidden layer, each with that layer.
     fn leaving(&self, l: usize) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
-        self.jacobians.iter().filter(move |j| j.from == l + 1 && j.to <= self.hidden()).map(|j| (j.to - 1, j))
+        self.leaving[l].iter().map(|&i| (self.jacobians[i].to - 1, &self.jacobians[i]))
     }
 
     /// ρ_l.

@@ -3,13 +3,13 @@
 use super::mode::Mode;
 use crate::{
     activation::Activation,
-    backend::{Backend, Reference},
+    backend::Reference,
     error::Error,
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
+    minibatch::Batch,
     network::{Link, Network, Placement},
     objective::Objective,
-    state::{Block, State},
 };
 
 /// One pair of step sizes.
@@ -60,8 +60,7 @@ fn growth(eta: f64, alpha: f64) -> Result<f64, Error> {
     let network = Network::chain(links, Activation::Identity, Placement::Pre)?;
     let backend = Reference::<f64>::new();
     // Inputs and targets are zero, so zero is where inference ends, and every step is linear.
-    let (mut block, mut state) = (Block::zeros(&network, 1), State::zeros(&network, 1));
-    backend.drive(&network, &mut block, &mut state);
+    let (block, mut state) = Batch::new(&[0.0], &[0.0], 1)?.block(&backend, &network)?;
     let objective = Objective::new(Loss::SquaredError, &[1.0])?;
     let lagrangian = Lagrangian::new(&backend, &network, &block, &objective)?;
     state.activities_mut().layers[0].data_mut()[0] = 1.0;

@@ -6,7 +6,7 @@ use super::{
     lanczos,
 };
 use crate::{
-    backend::Backend,
+    backend::Host,
     error::{Error, StabilityBound},
     minibatch::Minibatch,
     network::Network,
@@ -42,7 +42,7 @@ pub struct AutomaticStep {
 ///
 /// # Errors
 /// As [`largest_eigenvalue`].
-pub fn automatic_step<B: Backend>(
+pub fn automatic_step<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     alpha: f64,
@@ -60,10 +60,7 @@ pub fn automatic_step<B: Backend>(
 ///
 /// # Errors
 /// As [`largest_eigenvalue`].
-pub fn constraint_curvature<B: Backend>(
-    minibatch: &mut Minibatch<B>,
-    network: &Network<B::Real>,
-) -> Result<f64, Error> {
+pub fn constraint_curvature<B: Host>(minibatch: &mut Minibatch<B>, network: &Network<B::Real>) -> Result<f64, Error> {
     lanczos::estimate(minibatch, network, Operator::CONSTRAINT, FOR_BOUND)
 }
 

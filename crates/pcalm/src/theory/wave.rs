@@ -7,7 +7,7 @@
 
 use super::follow::follow;
 use crate::{
-    backend::Backend,
+    backend::Host,
     error::Error,
     gradient::{Agreement, Alignment, Gradient},
     infer::infer,
@@ -33,7 +33,7 @@ pub struct LayerCredit {
     pub dual: f64,
     /// ρ_l‖c_l‖.
     pub residual: f64,
-    /// The gradient of W_l beside BP's.
+    /// The gradient of W_l beside BP's; in a network that is no chain, of the first weights into layer l.
     pub agreement: Agreement,
 }
 
@@ -62,7 +62,7 @@ impl Wave {
     ///
     /// # Errors
     /// If batch or penalties do not fit the network, or the activities diverged.
-    pub fn watch<B: Backend>(
+    pub fn watch<B: Host>(
         backend: &B,
         network: &Network<B::Real>,
         batch: &Batch<B::Real>,
@@ -156,22 +156,27 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 }
 
 /// What looking at a state takes: BP's results to compare with, and buffers.
-struct Look<'s, 'a, B: Backend> {
+struct Look<'s, 'a, B: Host> {
     lagrangian: &'s Lagrangian<'a, B>,
     backprop: Vec<f64>,
     wanted: Gradient<B::Real>,
     found: Gradient<B::Real>,
-    copy: State<B::Real>,
+    /// The first dense edge into each hidden layer, among the dense ones.
+    edge_into: Vec<Option<usize>>,
+    copy: State<B>,
     residuals: Stack<B::Real>,
 }
 
-impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
-    fn new(lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B::Real>) -> Self {
+impl<'s, 'a, B: Host> Look<'s, 'a, B> {
+    fn new(lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B>) -> Self {
         let network = lagrangian.problem().network;
         // A forward pass that overflows shows in what follows.
         let _ = infer(&Backprop, lagrangian, state, &mut ());
+        let dense = network.dense_edges().iter().map(|&edge| network.edges()[edge].to);
+        let edge_into = (1..=network.hidden()).map(|node| dense.clone().position(|to| to == node)).collect();
         let mut look = Look {
             lagrangian,
+            edge_into,
             backprop: norms(&state.duals, lagrangian.samples()),
             wanted: Gradient::zeros(network),
             found: Gradient::zeros(network),
@@ -182,7 +187,7 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
         look
     }
 
-    fn at(&mut self, step: usize, state: &State<B::Real>) -> Moment {
+    fn at(&mut self, step: usize, state: &State<B>) -> Moment {
         self.copy.activities.copy_from(&state.activities);
         self.copy.duals.copy_from(&state.duals);
         self.copy.front = 0;
@@ -198,7 +203,7 @@ impl<'s, 'a, B: Backend> Look<'s, 'a, B> {
             credit: credit[l],
             dual: dual[l],
             residual: objective.penalty(l).wide() * residual[l],
-            agreement: alignment.layers[l],
+            agreement: self.edge_into[l].map_or(Agreement::NONE, |edge| alignment.layers[edge]),
         });
         Moment { step, layers: layers.collect(), agreement: alignment.whole }
     }

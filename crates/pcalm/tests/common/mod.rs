@@ -43,10 +43,10 @@ pub fn network(
     Network::chain(edges, activation, placement).unwrap()
 }
 
-/// The same chain with biases drawn from the seed.
+/// The same chain with biases in ±0.4, drawn from the seed.
 pub fn biased(network: Network<f64>, seed: u64) -> Network<f64> {
     let with_bias = |(l, (dense, skip)): (usize, (&Dense<f64>, bool))| {
-        let bias = numbers(dense.rows(), 5000 + 100 * seed + l as u64);
+        let bias: Vec<f64> = numbers(dense.rows(), 5000 + 100 * seed + l as u64).iter().map(|b| 0.4 * b).collect();
         Link { dense: dense.clone().biased(&bias).unwrap(), skip }
     };
     let links = links(&network).into_iter().enumerate().map(with_bias).collect();
@@ -201,7 +201,7 @@ pub fn kinks(activation: Activation) -> &'static [f64] {
     match activation {
         Activation::Relu | Activation::LeakyRelu => &[0.0],
         Activation::HardTanh => &[-1.0, 1.0],
-        Activation::Identity | Activation::Tanh | Activation::Gelu | Activation::Silu | Activation::Sigmoid => &[],
+        _ => &[],
     }
 }
 

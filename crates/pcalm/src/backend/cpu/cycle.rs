@@ -19,33 +19,38 @@ use super::{
     vector::{Job, Vector},
 };
 use crate::{
-    backend::Problem,
+    backend::{
+        Cpu, Moving, Problem,
+        host::{self, Memo},
+    },
     dual_step::DualStep,
     network::{Chain, Placement},
     stack::{LANES, Matrix},
-    state::State,
+    work::Work,
 };
 use std::{marker::PhantomData, ptr::null};
 
 /// The arguments of [`Backend::fused`](crate::backend::Backend::fused).
-pub struct Cycle<'a> {
+pub struct Cycle<'a, 'n> {
     pub kernel: Simd,
     /// The problem's network.
-    pub chain: Chain<'a, f32>,
-    pub problem: &'a Problem<'a, f32>,
-    pub state: &'a mut State<f32>,
+    pub chain: Chain<'n, f32>,
+    pub problem: &'a Problem<'n, Cpu>,
+    pub moving: Moving<'a, Cpu>,
     pub dual_step: DualStep<f32>,
     pub eta: f32,
+    /// What was done.
+    pub done: &'a mut Work,
 }
 
 /// Columns of the blocks that [`Backend::block_samples`](crate::backend::Backend::block_samples)
 /// asks for; the last of a minibatch may have half.
 pub const FULL: usize = 2 * LANES;
 
-impl PhiJob for Cycle<'_> {
+impl PhiJob for Cycle<'_, '_> {
     fn run<P: Phi>(self) {
         let (kernel, phi) = (self.kernel, PhantomData);
-        match (self.chain.placement(), self.state.output.cols()) {
+        match (self.chain.placement(), self.moving.memo.output.cols()) {
             (Placement::Pre, LANES) => kernel.run(Pass::<P, false, LANES> { cycle: self, phi }),
             (Placement::Pre, _) => kernel.run(Pass::<P, false, FULL> { cycle: self, phi }),
             (Placement::Post, LANES) => kernel.run(Pass::<P, true, LANES> { cycle: self, phi }),
@@ -54,12 +59,12 @@ impl PhiJob for Cycle<'_> {
     }
 }
 
-struct Pass<'a, P, const POST: bool, const COLS: usize> {
-    cycle: Cycle<'a>,
+struct Pass<'a, 'n, P, const POST: bool, const COLS: usize> {
+    cycle: Cycle<'a, 'n>,
     phi: PhantomData<P>,
 }
 
-impl<P: Phi, const POST: bool, const COLS: usize> Job for Pass<'_, P, POST, COLS> {
+impl<P: Phi, const POST: bool, const COLS: usize> Job for Pass<'_, '_, P, POST, COLS> {
     type Output = ();
 
     #[inline(always)]
@@ -71,12 +76,13 @@ impl<P: Phi, const POST: bool, const COLS: usize> Job for Pass<'_, P, POST, COLS
 
 #[inline(always)]
 unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TALL: usize, const WIDE: usize>(
-    cycle: Cycle<'_>,
+    cycle: Cycle<'_, '_>,
 ) {
-    let Cycle { chain, problem, state, dual_step, eta, .. } = cycle;
+    let Cycle { chain, problem, moving, dual_step, eta, done, .. } = cycle;
     let (block, hidden) = (problem.block, chain.depth() - 1);
-    check(chain, problem, state, COLS);
-    let State { activities, duals, credit, output, signal, rolling, front, work, .. } = state;
+    check(chain, problem, &moving, COLS);
+    let Moving { activities, duals, credit, memo, front } = moving;
+    let Memo { output, signal, rolling, .. } = memo;
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
     let signal = start(signal);
@@ -135,7 +141,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                 Pull::<V, P, POST, COLS> { scale, minus_eta, skip, here, q_above: above.q, z, phi: PhantomData };
             product::<V, _, true, TALL, WIDE>(Left::of(dense), pulled, COLS, &mut take);
             for _ in 0..2 {
-                work.count(dense.rows(), dense.cols(), block.samples);
+                done.count(dense.rows(), dense.cols(), block.samples);
             }
             std::mem::swap(&mut here, &mut above);
         }
@@ -148,19 +154,20 @@ fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
 }
 
 /// Panics unless state and block have the network's shape.
-fn check(chain: Chain<'_, f32>, problem: &Problem<f32>, state: &State<f32>, cols: usize) {
-    let (hidden, widest) = (chain.depth() - 1, state.signal.rows());
+fn check(chain: Chain<'_, f32>, problem: &Problem<Cpu>, moving: &Moving<Cpu>, cols: usize) {
+    let Moving { activities, duals, credit, memo, front } = moving;
+    let (hidden, widest) = (chain.depth() - 1, memo.signal.rows());
     let fits = |m: &Matrix<f32>, l: usize| m.rows() == chain.link(l).0.rows() && m.cols() == cols;
-    assert!([state.activities.layers.len(), state.duals.layers.len()] == [hidden; 2]);
-    assert!(state.credit.layers.len() == hidden + 1 && state.front <= hidden);
-    for (l, (z, lambda)) in state.activities.layers.iter().zip(&state.duals.layers).enumerate() {
+    assert!([activities.layers.len(), duals.layers.len()] == [hidden; 2]);
+    assert!(credit.layers.len() == hidden + 1 && **front <= hidden);
+    for (l, (z, lambda)) in activities.layers.iter().zip(&duals.layers).enumerate() {
         assert!(fits(z, l) && fits(lambda, l) && z.rows() <= widest);
     }
     assert!(fits(&problem.block.drive.layers[0], 0));
-    let output = [&state.output, &state.credit.layers[hidden], &problem.block.target];
+    let output = [&memo.output, &credit.layers[hidden], &problem.block.target];
     assert!(output.iter().all(|m| fits(m, hidden)));
-    let rolling = state.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
-    assert!(rolling.chain([&state.signal]).all(|b| b.rows() == widest && b.cols() == cols));
+    let rolling = memo.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+    assert!(rolling.chain([&memo.signal]).all(|b| b.rows() == widest && b.cols() == cols));
 }
 
 /// What the pass needs to know of one layer, and keeps for two layers at a time.
@@ -174,7 +181,7 @@ struct Rolling {
 }
 
 impl Rolling {
-    fn new(buffers: &mut crate::state::Rolling<f32>) -> Self {
+    fn new(buffers: &mut host::Rolling<f32>) -> Self {
         Rolling { q: start(&mut buffers.credit), rates: start(&mut buffers.rates), slopes: start(&mut buffers.slopes) }
     }
 

@@ -21,10 +21,10 @@ mod neon;
 mod x86;
 
 use super::{
-    Problem,
+    Moving, Problem,
     sweeps::{Kernel, Sweeps},
 };
-use crate::{activation::Activation, dual_step::DualStep, network::Dense, stack::Matrix, state::State};
+use crate::{activation::Activation, dual_step::DualStep, network::Dense, objective::End, stack::Matrix, work::Work};
 use cycle::Cycle;
 use elementwise::{Combine, Credit};
 use phi::{Activate, with_phi};
@@ -176,19 +176,27 @@ impl Kernel for Simd {
     }
 
     fn activate_in_place(&self, phi: Activation, values: &mut [f32], slopes: &mut [f32]) {
-        with_phi(phi, Activate { kernel: *self, x: None, values, slopes });
+        if !with_phi(phi, Activate { kernel: *self, x: None, values, slopes }) {
+            phi.activate(values, slopes);
+        }
     }
 
     fn activate(&self, phi: Activation, x: &[f32], values: &mut [f32], slopes: &mut [f32]) {
-        with_phi(phi, Activate { kernel: *self, x: Some(x), values, slopes });
+        if !with_phi(phi, Activate { kernel: *self, x: Some(x), values, slopes }) {
+            values.copy_from_slice(x);
+            phi.activate(values, slopes);
+        }
     }
 
-    fn fused(&self, problem: &Problem<f32>, state: &mut State<f32>, dual_step: DualStep<f32>, eta: f32) -> bool {
+    fn fused(&self, problem: &Problem<Cpu>, moving: Moving<Cpu>, dual_step: DualStep<f32>, eta: f32) -> Option<Work> {
         // Larger blocks than `block_samples` come only from callers who cut their own.
-        let chain = problem.network.as_chain().filter(|_| state.output.cols() <= cycle::FULL);
-        if let Some(chain) = chain {
-            with_phi(chain.activation(), Cycle { kernel: *self, chain, problem, state, dual_step, eta });
+        let chain = problem.network.as_chain().filter(|_| moving.memo.output.cols() <= cycle::FULL)?;
+        if problem.objective.output() == End::Free {
+            return None;
         }
-        chain.is_some()
+        let mut work = Work::default();
+        let done = &mut work;
+        let cycle = Cycle { kernel: *self, chain, problem, moving, dual_step, eta, done };
+        with_phi(chain.activation(), cycle).then_some(work)
     }
 }

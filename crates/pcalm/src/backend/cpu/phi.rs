@@ -46,8 +46,8 @@ pub trait PhiJob {
     fn run<P: Phi>(self);
 }
 
-/// Runs the job for the activation chosen at run time.
-pub fn with_phi(phi: Activation, job: impl PhiJob) {
+/// Runs the job for the activation chosen at run time; not for one that there are no kernels of, and says so.
+pub fn with_phi(phi: Activation, job: impl PhiJob) -> bool {
     match phi {
         Activation::Identity => job.run::<Identity>(),
         Activation::Tanh => job.run::<Tanh>(),
@@ -57,7 +57,9 @@ pub fn with_phi(phi: Activation, job: impl PhiJob) {
         Activation::Silu => job.run::<Silu>(),
         Activation::Sigmoid => job.run::<Sigmoid>(),
         Activation::HardTanh => job.run::<HardTanh>(),
+        Activation::Own(_) => return false,
     }
+    true
 }
 
 struct Identity;

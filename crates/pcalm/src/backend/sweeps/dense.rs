@@ -4,32 +4,32 @@
 
 use super::Kernel;
 use crate::{
+    backend::host::Slopes,
     network::{Dense, Placement},
     real::Real,
     stack::Matrix,
-    state::Memo,
 };
 
-/// `out` ← f(z), with the activation's slopes and rates there into `memo`.
+/// `out` ← f(z), with the activation's slopes and rates there into `at`.
 pub fn predict<K: Kernel<Real = R>, R: Real>(
     kernel: &K,
     dense: &Dense<R>,
     z: &Matrix<R>,
     base: Option<&Matrix<R>>,
-    memo: &mut Memo<R>,
+    at: &mut Slopes<R>,
     out: &mut Matrix<R>,
 ) {
     let nonlinear = dense.nonlinearity().is_some();
     match dense.placement() {
         Placement::Pre if nonlinear => {
-            kernel.activate(dense.activation(), z.data(), memo.rates.data_mut(), memo.slopes.data_mut());
-            kernel.forward(dense, &memo.rates, dense.bias(), base, out);
+            kernel.activate(dense.activation(), z.data(), at.rates.data_mut(), at.slopes.data_mut());
+            kernel.forward(dense, &at.rates, dense.bias(), base, out);
         }
         Placement::Pre => kernel.forward(dense, z, dense.bias(), base, out),
         Placement::Post => {
             kernel.forward(dense, z, dense.bias(), None, out);
             if nonlinear {
-                let slopes = memo.slopes.data_mut();
+                let slopes = at.slopes.data_mut();
                 kernel.activate_in_place(dense.activation(), &mut out.data_mut()[..slopes.len()], slopes);
             }
             if let Some(base) = base {
@@ -45,15 +45,15 @@ pub fn pull<K: Kernel<Real = R>, R: Real>(
     dense: &Dense<R>,
     q: &Matrix<R>,
     base: Option<&Matrix<R>>,
-    memo: &Memo<R>,
+    at: &Slopes<R>,
     signal: &mut Matrix<R>,
     out: &mut Matrix<R>,
 ) {
     match dense.nonlinearity() {
         None => kernel.transposed(dense, q, None, base, out),
-        Some((_, Placement::Pre)) => kernel.transposed(dense, q, Some(&memo.slopes), base, out),
+        Some((_, Placement::Pre)) => kernel.transposed(dense, q, Some(&at.slopes), base, out),
         Some((_, Placement::Post)) => {
-            gated(&memo.slopes, q, signal);
+            gated(&at.slopes, q, signal);
             kernel.transposed(dense, signal, None, base, out);
         }
     }
@@ -65,21 +65,21 @@ pub fn push<K: Kernel<Real = R>, R: Real>(
     dense: &Dense<R>,
     v: &Matrix<R>,
     base: Option<&Matrix<R>>,
-    memo: &Memo<R>,
+    at: &Slopes<R>,
     signal: &mut Matrix<R>,
     out: &mut Matrix<R>,
 ) {
     let nonlinear = dense.nonlinearity().is_some();
     match dense.placement() {
         Placement::Pre if nonlinear => {
-            gated(&memo.slopes, v, signal);
+            gated(&at.slopes, v, signal);
             kernel.forward(dense, signal, None, base, out);
         }
         Placement::Pre => kernel.forward(dense, v, None, base, out),
         Placement::Post => {
             kernel.forward(dense, v, None, None, out);
             if nonlinear {
-                gate(&memo.slopes, out);
+                gate(&at.slopes, out);
             }
             if let Some(base) = base {
                 add(base, out);
@@ -93,7 +93,7 @@ pub fn weight_gradient<K: Kernel<Real = R>, R: Real>(
     kernel: &K,
     dense: &Dense<R>,
     (z, q): (&Matrix<R>, &Matrix<R>),
-    memo: &Memo<R>,
+    at: &Slopes<R>,
     weight: R,
     gradient: &mut [R],
 ) {
@@ -106,10 +106,10 @@ pub fn weight_gradient<K: Kernel<Real = R>, R: Real>(
     };
     match dense.nonlinearity() {
         None => learn(q, z),
-        Some((_, Placement::Pre)) => learn(q, &memo.rates),
+        Some((_, Placement::Pre)) => learn(q, &at.rates),
         Some((_, Placement::Post)) => {
             let mut signal = q.clone();
-            gate(&memo.slopes, &mut signal);
+            gate(&at.slopes, &mut signal);
             learn(&signal, z);
         }
     }

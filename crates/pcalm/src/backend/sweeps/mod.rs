@@ -3,16 +3,20 @@
 pub(super) mod dense;
 mod node;
 
-use super::{Backend, Problem};
+use super::{
+    Backend, Moving, Problem,
+    host::{Block, Memo, Rolling, Slopes},
+};
 use crate::{
     activation::Activation,
     dual_step::DualStep,
     network::{Dense, Edge, Map, Network},
+    objective::End,
     real::Real,
     stack::{Matrix, Stack},
-    state::{Block, Memo, Rolling, State, Work},
+    work::Work,
 };
-use std::fmt::Debug;
+use std::{borrow::Cow, fmt::Debug};
 
 /// The arithmetic below the sweeps: what a machine may do in its own way.
 ///
@@ -70,12 +74,12 @@ pub trait Kernel: Clone + Debug + Send + Sync {
     /// [`Backend::fused`].
     fn fused(
         &self,
-        _problem: &Problem<Self::Real>,
-        _state: &mut State<Self::Real>,
+        _problem: &Problem<Sweeps<Self>>,
+        _moving: Moving<Sweeps<Self>>,
         _dual_step: DualStep<Self::Real>,
         _eta: Self::Real,
-    ) -> bool {
-        false
+    ) -> Option<Work> {
+        None
     }
 }
 
@@ -87,89 +91,116 @@ pub struct Sweeps<K> {
 
 impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     type Real = R;
+    type Weights<'n> = &'n Network<R>;
+    type Stack = Stack<R>;
+    type Block = Block<R>;
+    type Memo = Memo<R>;
 
     fn block_samples(&self) -> usize {
         32
     }
 
-    fn drive(&self, network: &Network<R>, block: &mut Block<R>, state: &mut State<R>) {
-        let Block { input, drive, memos, samples, .. } = block;
-        for (out, node) in drive.layers.iter_mut().zip(1..).filter(|(out, _)| out.rows() > 0) {
-            let source = |from: usize| (from == 0).then_some(&*input);
-            self.predict_node(network, node, (source, None), memos, &mut state.rolling[0].credit, out);
-        }
-        state.front = 0;
-        count_edges(network, true, *samples, &mut state.work);
+    fn weights<'n>(&self, network: &'n Network<R>) -> &'n Network<R> {
+        network
     }
 
-    fn forward(&self, problem: &Problem<R>, state: &mut State<R>) {
+    fn stack(&self, widths: &[usize], samples: usize) -> Stack<R> {
+        Stack::zeros(widths, samples)
+    }
+
+    fn memo(&self, network: &Network<R>, samples: usize) -> Memo<R> {
+        Memo::zeros(network, samples)
+    }
+
+    fn block(&self, network: &Network<R>, samples: usize) -> Block<R> {
+        Block::zeros(network, samples)
+    }
+
+    fn load(
+        &self,
+        (network, _): (&Network<R>, &Network<R>),
+        (inputs, targets): (&[R], &[R]),
+        block: &mut Block<R>,
+        memo: &mut Memo<R>,
+    ) {
+        block.samples = inputs.len() / block.input.rows();
+        block.input.load(inputs);
+        block.target.load(targets);
+        let Block { input, drive, slopes, .. } = block;
+        for (out, node) in drive.layers.iter_mut().zip(1..).filter(|(out, _)| out.rows() > 0) {
+            let source = |from: usize| (from == 0).then_some(&*input);
+            self.predict_node(network, node, (source, None), slopes, &mut memo.rolling[0].credit, out);
+        }
+    }
+
+    fn forward(&self, problem: &Problem<Self>, activities: &mut Stack<R>, memo: &mut Memo<R>) {
         let Problem { network, block, .. } = *problem;
-        let State { activities, memos, output, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        let Memo { slopes, output, rolling: [Rolling { credit: partial, .. }, _], .. } = memo;
         for l in 0..=network.hidden() {
             let (before, after) = activities.layers.split_at_mut(l);
             let source = |from: usize| before.get(from.checked_sub(1)?);
             let out = after.first_mut().unwrap_or(output);
-            self.predict_node(network, l + 1, (source, driven(block, l)), memos, partial, out);
+            self.predict_node(network, l + 1, (source, driven(block, l)), slopes, partial, out);
         }
-        count_edges(network, false, block.samples, work);
     }
 
-    fn adjoint(&self, problem: &Problem<R>, state: &mut State<R>) {
-        let State { credit, memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+    fn adjoint(&self, problem: &Problem<Self>, credit: &mut Stack<R>, memo: &mut Memo<R>) {
         for l in (0..problem.network.hidden()).rev() {
             let (below, above) = credit.layers.split_at_mut(l + 1);
             let source = |to: usize| &above[to - l - 2];
-            self.pull_node(problem.network, l + 1, source, memos, [signal, partial], &mut below[l]);
+            self.pull_node(problem.network, l + 1, source, memo, &mut below[l]);
         }
-        count_edges(problem.network, false, problem.block.samples, work);
     }
 
-    fn predict(&self, problem: &Problem<R>, state: &mut State<R>, predictions: &mut Stack<R>) {
+    fn predict(&self, problem: &Problem<Self>, activities: &Stack<R>, memo: &mut Memo<R>, predictions: &mut Stack<R>) {
         let Problem { network, block, .. } = *problem;
-        let State { activities, memos, output, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+        let Memo { slopes, output, rolling: [Rolling { credit: partial, .. }, _], .. } = memo;
         for l in 0..=network.hidden() {
             let source = |from: usize| activities.layers.get(from.checked_sub(1)?);
             let out = if l < network.hidden() { &mut predictions.layers[l] } else { &mut *output };
-            self.predict_node(network, l + 1, (source, driven(block, l)), memos, partial, out);
+            self.predict_node(network, l + 1, (source, driven(block, l)), slopes, partial, out);
         }
-        count_edges(network, false, block.samples, work);
     }
 
-    fn supervise(&self, problem: &Problem<R>, state: &mut State<R>) {
-        let (block, last) = (problem.block, problem.network.hidden());
-        let error = &mut state.credit.layers[last];
-        problem.objective.loss().output_credit(&state.output, &block.target, block.samples, error);
+    fn supervise(&self, problem: &Problem<Self>, memo: &Memo<R>, credit: &mut Stack<R>) {
+        let Block { target, samples, .. } = problem.block;
+        let error = &mut credit.layers[problem.network.hidden()];
+        if problem.objective.output() == End::Free {
+            return error.clear();
+        }
+        problem.objective.loss().output_credit(&memo.output, target, *samples, error);
     }
 
-    fn weigh(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>) {
-        let State { activities, duals, credit, .. } = state;
+    fn weigh(
+        &self,
+        problem: &Problem<Self>,
+        activities: &Stack<R>,
+        (duals, credit): (&mut Stack<R>, &mut Stack<R>),
+        dual_step: DualStep<R>,
+    ) {
         for (l, z) in activities.layers.iter().enumerate() {
             let (f, lambda) = (credit.layers[l].data_mut(), duals.layers[l].data_mut());
             let rho = problem.objective.penalty(l);
-            self.kernel.credit(dual_step.at(rho), rho, z.data(), f, lambda);
+            let step = if problem.objective.is_free(l) { R::zero() } else { dual_step.at(rho) };
+            self.kernel.credit(step, rho, z.data(), f, lambda);
         }
     }
 
-    fn push(&self, problem: &Problem<R>, state: &mut State<R>, direction: &Stack<R>, image: &mut Stack<R>) {
-        let network = problem.network;
-        let State { memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+    fn push(&self, problem: &Problem<Self>, memo: &mut Memo<R>, direction: &Stack<R>, image: &mut Stack<R>) {
+        let Memo { slopes, signal, rolling: [Rolling { credit: partial, .. }, _], .. } = memo;
         for (out, node) in image.layers.iter_mut().zip(1..) {
-            let edges = network.entering(node);
+            let edges = problem.network.entering(node);
             let edges = edges.filter_map(|(i, edge)| Some((i, edge, direction.layers.get(edge.from.checked_sub(1)?)?)));
             node::sum(edges, None, partial, out, |(i, dense), v, base, out| {
-                dense::push(&self.kernel, dense, v, base, &memos[i], signal, out);
+                dense::push(&self.kernel, dense, v, base, &slopes[i], signal, out);
             });
         }
-        count_edges(network, false, problem.block.samples, work);
     }
 
-    fn pull(&self, problem: &Problem<R>, state: &mut State<R>, pulled: &mut Stack<R>) {
-        let State { credit, memos, signal, rolling: [Rolling { credit: partial, .. }, _], work, .. } = state;
+    fn pull(&self, problem: &Problem<Self>, memo: &mut Memo<R>, credit: &Stack<R>, pulled: &mut Stack<R>) {
         for (out, node) in pulled.layers.iter_mut().zip(1..) {
-            let source = |to: usize| &credit.layers[to - 1];
-            self.pull_node(problem.network, node, source, memos, [signal, partial], out);
+            self.pull_node(problem.network, node, |to| &credit.layers[to - 1], memo, out);
         }
-        count_edges(problem.network, false, problem.block.samples, work);
     }
 
     fn combine(&self, a: R, x: &Stack<R>, b: R, y: &mut Stack<R>) {
@@ -178,19 +209,81 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         }
     }
 
-    fn fused(&self, problem: &Problem<R>, state: &mut State<R>, dual_step: DualStep<R>, eta: R) -> bool {
-        self.kernel.fused(problem, state, dual_step, eta)
+    fn extrapolate(
+        &self,
+        beta: R,
+        activities: &mut Stack<R>,
+        previous: &mut Stack<R>,
+        (front, samples): (usize, usize),
+    ) {
+        // Padding stays as it is, and layers below the front have not moved.
+        for (z, previous) in activities.layers.iter_mut().zip(&mut previous.layers).skip(front) {
+            let cols = z.cols();
+            let rows = z.data_mut().chunks_exact_mut(cols).zip(previous.data_mut().chunks_exact_mut(cols));
+            for (z, previous) in rows {
+                for (z, previous) in z[..samples].iter_mut().zip(previous) {
+                    let now = *z;
+                    *z = now + beta * (now - *previous);
+                    *previous = now;
+                }
+            }
+        }
     }
 
-    fn weight_gradient(&self, problem: &Problem<R>, state: &State<R>, edge: usize, weight: R, gradient: &mut [R]) {
+    fn clear(&self, y: &mut Stack<R>) {
+        y.clear();
+    }
+
+    fn copy(&self, x: &Stack<R>, y: &mut Stack<R>) {
+        y.copy_from(x);
+    }
+
+    fn trim(&self, y: &mut Stack<R>, samples: usize) {
+        for layer in &mut y.layers {
+            let cols = layer.cols();
+            layer.data_mut().chunks_exact_mut(cols).for_each(|row| row[samples..].fill(R::zero()));
+        }
+    }
+
+    fn largest(&self, stack: &Stack<R>, layer: usize) -> R {
+        stack.layers[layer].max_abs()
+    }
+
+    fn inner(&self, x: &Stack<R>, y: &Stack<R>, samples: usize) -> Vec<f64> {
+        x.inner(y, samples)
+    }
+
+    fn read<'s>(&self, stack: &'s Stack<R>) -> Cow<'s, Stack<R>> {
+        Cow::Borrowed(stack)
+    }
+
+    fn output<'s>(&self, memo: &'s Memo<R>) -> Cow<'s, Matrix<R>> {
+        Cow::Borrowed(&memo.output)
+    }
+
+    fn target<'s>(&self, block: &'s Block<R>) -> Cow<'s, Matrix<R>> {
+        Cow::Borrowed(&block.target)
+    }
+
+    fn weight_gradient(
+        &self,
+        problem: &Problem<Self>,
+        (activities, credit, memo): (&Stack<R>, &Stack<R>, &Memo<R>),
+        edge: usize,
+        weight: R,
+        gradient: &mut [R],
+    ) {
         let Edge { from, to, map } = &problem.network.edges()[edge];
         let Map::Dense(dense) = map else { return };
-        let (z, memo) = match from.checked_sub(1) {
-            None => (&problem.block.input, &problem.block.memos[edge]),
-            Some(l) => (&state.activities.layers[l], &state.memos[edge]),
+        let (z, at) = match from.checked_sub(1) {
+            None => (&problem.block.input, &problem.block.slopes[edge]),
+            Some(l) => (&activities.layers[l], &memo.slopes[edge]),
         };
-        let q = &state.credit.layers[to - 1];
-        dense::weight_gradient(&self.kernel, dense, (z, q), memo, weight, gradient);
+        dense::weight_gradient(&self.kernel, dense, (z, &credit.layers[to - 1]), at, weight, gradient);
+    }
+
+    fn fused(&self, problem: &Problem<Self>, moving: Moving<Self>, dual_step: DualStep<R>, eta: R) -> Option<Work> {
+        self.kernel.fused(problem, moving, dual_step, eta)
     }
 }
 
@@ -201,13 +294,13 @@ impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
         network: &'m Network<R>,
         node: usize,
         (source, drive): (impl Fn(usize) -> Option<&'m Matrix<R>> + Copy, Option<&'m Matrix<R>>),
-        memos: &mut [Memo<R>],
+        slopes: &mut [Slopes<R>],
         partial: &mut Matrix<R>,
         out: &mut Matrix<R>,
     ) {
         let edges = network.entering(node).filter_map(|(i, edge)| Some((i, edge, source(edge.from)?)));
         node::sum(edges, drive, partial, out, |(i, dense), z, base, out| {
-            dense::predict(&self.kernel, dense, z, base, &mut memos[i], out);
+            dense::predict(&self.kernel, dense, z, base, &mut slopes[i], out);
         });
     }
 
@@ -217,13 +310,13 @@ impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
         network: &'m Network<R>,
         node: usize,
         source: impl Fn(usize) -> &'m Matrix<R> + Copy,
-        memos: &[Memo<R>],
-        [signal, partial]: [&mut Matrix<R>; 2],
+        memo: &mut Memo<R>,
         out: &mut Matrix<R>,
     ) {
+        let Memo { slopes, signal, rolling: [Rolling { credit: partial, .. }, _], .. } = memo;
         let edges = network.leaving(node).map(|(i, edge)| (i, edge, source(edge.to)));
         node::sum(edges, None, partial, out, |(i, dense), q, base, out| {
-            dense::pull(&self.kernel, dense, q, base, &memos[i], signal, out);
+            dense::pull(&self.kernel, dense, q, base, &slopes[i], signal, out);
         });
     }
 }
@@ -231,13 +324,4 @@ impl<K: Kernel<Real = R>, R: Real> Sweeps<K> {
 /// What the input predicts of the 0-based layer `l`, if any edge leads there from it.
 fn driven<R: Real>(block: &Block<R>, l: usize) -> Option<&Matrix<R>> {
     Some(&block.drive.layers[l]).filter(|drive| drive.rows() > 0)
-}
-
-/// Counts one product on every edge from the input, which is done once, or on every other.
-fn count_edges<R: Real>(network: &Network<R>, from_input: bool, samples: usize, work: &mut Work) {
-    for edge in network.edges().iter().filter(|edge| (edge.from == 0) == from_input) {
-        if let Some(dense) = edge.dense() {
-            work.count(dense.rows(), dense.cols(), samples);
-        }
-    }
 }

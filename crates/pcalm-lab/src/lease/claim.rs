@@ -75,18 +75,16 @@ impl Worker {
     /// # Errors
     /// If the claim cannot be removed.
     pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
-        remove(&self.place, &claim.thing, claim.number)
+        self.remove(&claim.thing, claim.number)
     }
 
     /// Makes the claim's folder; `false` if another worker was first.
     fn make(&self, claim: &Claim, reached: &str) -> Result<bool, LabError> {
-        let (folder, target) = (&self.place.claims, claim_path(&self.place, &claim.thing, claim.number));
-        let io = |e| LabError::io(folder, e);
-        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(io)?;
-        let worker = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let owner = Owner { worker, deaths: claim.deaths, reached: reached.to_owned() };
+        let target = claim_path(&self.place, &claim.thing, claim.number);
+        let owner = Owner { worker: self.name(), deaths: claim.deaths, reached: reached.to_owned() };
         let text = serde_json::to_vec(&owner).map_err(|e| LabError::run(&target, e.to_string()))?;
-        std::fs::write(made.path().join(OWNER), text).map_err(io)?;
+        let made = self.bench()?;
+        std::fs::write(made.path().join(OWNER), text).map_err(|e| LabError::io(made.path(), e))?;
         match std::fs::rename(made.path(), &target) {
             Ok(()) => {
                 // It has moved; there is nothing left to clear up.
@@ -96,6 +94,34 @@ impl Worker {
             Err(_) if target.is_dir() => Ok(false),
             Err(error) => Err(LabError::io(&target, error)),
         }
+    }
+
+    /// Forgets the claims on a thing, and with them how many workers died on it, unless a live one has it.
+    ///
+    /// # Errors
+    /// If the claims cannot be read or removed.
+    pub fn forgive(&self, thing: &str) -> Result<(), LabError> {
+        match last_claim(&self.place, thing)? {
+            Some(last) if !is_held(&self.place, thing, last)? => self.remove(thing, last),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the claims on a thing up to this one. What is gone already is done: another process may be forgiving
+    /// the same.
+    fn remove(&self, thing: &str, last: u64) -> Result<(), LabError> {
+        let done = |path: &Path, outcome: std::io::Result<()>| match outcome {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(LabError::io(path, error)),
+            _ => Ok(()),
+        };
+        // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
+        // and nobody waits for one that has none.
+        let gone = self.bench()?;
+        for number in (0..=last).rev() {
+            let path = claim_path(&self.place, thing, number);
+            done(&path, std::fs::rename(&path, gone.path().join(number.to_string())))?;
+        }
+        done(&self.place.claims, gone.close())
     }
 }
 
@@ -110,33 +136,6 @@ pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
 /// Whether the worker of that claim is alive.
 fn is_held(place: &Place, thing: &str, number: u64) -> Result<bool, LabError> {
     owner(&claim_path(place, thing, number))?.map_or(Ok(false), |o| worker_is_alive(&place.workers.join(o.worker)))
-}
-
-/// Forgets how many workers died on a thing, unless a live one has it.
-///
-/// # Errors
-/// If the claims cannot be read or removed.
-pub fn forgive(place: &Place, thing: &str) -> Result<(), LabError> {
-    match last_claim(place, thing)? {
-        Some(last) if !is_held(place, thing, last)? => remove(place, thing, last),
-        _ => Ok(()),
-    }
-}
-
-/// Removes the claims on a thing up to this one.
-fn remove(place: &Place, thing: &str, last: u64) -> Result<(), LabError> {
-    let folder = &place.claims;
-    // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
-    // and nobody waits for one that has none.
-    let gone = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(|e| LabError::io(folder, e))?;
-    for number in (0..=last).rev() {
-        let path = claim_path(place, thing, number);
-        match std::fs::rename(&path, gone.path().join(number.to_string())) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
-            _ => {}
-        }
-    }
-    gone.close().map_err(|e| LabError::io(folder, e))
 }
 
 fn claim_path(place: &Place, thing: &str, number: u64) -> PathBuf {
@@ -295,6 +294,23 @@ mod tests {
         let worker = Worker::start(&place).unwrap();
         assert!(!is_taken(&place, THING).unwrap());
         assert!(worker.claim(THING, "").unwrap().is_some());
+    }
+
+    #[test]
+    fn claims_that_outlived_their_workers_are_forgiven_by_several_at_once_and_that_of_a_live_one_is_not() {
+        let (_folder, place) = place();
+        let workers: Vec<Worker> = (0..4).map(|_| Worker::start(&place).unwrap()).collect();
+        for _ in 0..20 {
+            foreign_claim(&place, 2 * PATIENCE);
+            std::thread::scope(|scope| {
+                let forgiving: Vec<_> = workers.iter().map(|w| scope.spawn(|| w.forgive(THING))).collect();
+                forgiving.into_iter().for_each(|f| f.join().unwrap().unwrap());
+            });
+            assert_eq!(std::fs::read_dir(&place.claims).unwrap().count(), 0);
+        }
+        let claim = workers[0].claim(THING, "").unwrap().unwrap();
+        workers[1].forgive(THING).unwrap();
+        assert!(workers[0].holds(&claim).unwrap());
     }
 
     #[test]

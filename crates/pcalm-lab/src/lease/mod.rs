@@ -6,6 +6,9 @@
 //! claim counts while its n is the largest and its worker alive; that of a dead worker is overtaken by n + 1, never
 //! taken away.
 //!
+//! Claims are made, and taken away by whoever they belong to, in folders `.<worker>.<letters>`: what a process that is
+//! killed there leaves is known by its worker's name, and cleared by the next that starts.
+//!
 //! A worker is dead if its file is gone, or if the file has not been touched for [`PATIENCE`] by the file server's
 //! clock; on the same host also as soon as its process is gone, which shows in the file no longer being locked.
 
@@ -13,7 +16,7 @@ mod claim;
 mod life;
 mod worker;
 
-pub use claim::{Claim, forgive, is_taken};
+pub use claim::{Claim, is_taken};
 pub(crate) use life::writer_is_alive;
 pub use life::{PATIENCE, host};
 pub use worker::Worker;

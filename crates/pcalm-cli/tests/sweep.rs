@@ -113,29 +113,6 @@ fn a_sweep_killed_twenty_times_has_the_table_of_one_that_was_not() {
 }
 
 #[test]
-fn a_cell_whose_claims_outlived_the_process_that_set_it_aside_can_be_retried() {
-    let place = folder();
-    let grid =
-        write_grid(place.path(), "[base]\ndepth = 4\ntrain-samples = 64\ntest-samples = 64\n[axes]\nwidth = [8]\n");
-    assert_eq!(sweep(place.path(), &grid, &["--quiet"]).code, 0);
-    let runs = place.path().join("runs");
-    let cell = std::fs::read_dir(runs.join("cells")).unwrap().next().unwrap().unwrap();
-    // As after a kill between the record of a failure and the end of the claim.
-    let (failed, claim) = (runs.join("failed").join(cell.file_name()), cell.file_name().into_string().unwrap() + ".2");
-    std::fs::remove_dir_all(cell.path()).unwrap();
-    std::fs::create_dir_all(&failed).unwrap();
-    std::fs::write(failed.join("failure.json"), r#"{"reason": "the process that ran it died twice"}"#).unwrap();
-    std::fs::create_dir(runs.join("claims").join(&claim)).unwrap();
-    let owner = r#"{"worker": "worker-gone", "deaths": 2, "reached": ""}"#;
-    std::fs::write(runs.join("claims").join(&claim).join("worker"), owner).unwrap();
-    assert_eq!(sweep(place.path(), &grid, &["--quiet"]).code, 1);
-    assert_eq!(run(&["sweep", "retry", &path(place.path(), "runs")]).code, 0);
-    let done = sweep(place.path(), &grid, &["--quiet"]);
-    assert_eq!((done.code, done.err.as_str()), (0, ""));
-    assert_eq!(std::fs::read_dir(runs.join("claims")).unwrap().count(), 0);
-}
-
-#[test]
 fn processes_that_share_a_folder_finish_every_cell_once() {
     let place = folder();
     let grid = write_grid(place.path(), GRID);

@@ -2,7 +2,7 @@
 
 pub mod batches;
 pub mod choice;
-#[cfg(feature = "theory")]
+#[cfg(feature = "figures")]
 pub mod claim;
 pub mod compare;
 pub mod dataset;
@@ -12,23 +12,25 @@ pub mod evaluation;
 pub mod experiment;
 #[cfg_attr(not(feature = "theory"), path = "no_extremes.rs")]
 mod extremes;
-#[cfg(feature = "theory")]
+#[cfg(feature = "figures")]
 pub mod figure;
 pub mod folder;
 pub mod inference;
 pub mod interrupt;
-#[cfg(feature = "theory")]
+#[cfg(feature = "figures")]
 pub mod judgement;
 pub mod lease;
 pub mod machine;
 pub mod memory;
 pub mod model;
+mod options;
 pub mod outcome;
+#[cfg(feature = "plot")]
 pub mod plot;
 pub mod prediction;
 pub mod provenance;
 pub mod record;
-#[cfg(feature = "theory")]
+#[cfg(feature = "figures")]
 pub mod report;
 pub mod run;
 pub mod stats;

@@ -264,7 +264,8 @@ pub enum DataAction {
 
 #[cfg(test)]
 mod tests {
-    use super::command;
+    use super::{Command, command, parse};
+    use pcalm_lab::experiment::{Experiment, option_names};
 
     /// The verbs below `of`, named in full, that cannot write JSON.
     fn without_json(of: &clap::Command, name: &str) -> Vec<String> {
@@ -275,6 +276,19 @@ mod tests {
             found.push(name.to_owned());
         }
         found
+    }
+
+    #[test]
+    fn every_option_of_an_experiment_is_a_flag_of_the_same_name_and_default() {
+        let mut train = command();
+        let train = train.find_subcommand_mut("train").unwrap();
+        for name in option_names() {
+            let flag = train.get_arguments().find(|a| a.get_id() == name.id).expect(name.id);
+            assert_eq!(flag.get_long(), Some(name.key.as_str()));
+        }
+        let Ok((cli, _)) = parse(["pcalm", "train"]) else { panic!("nothing has to be given") };
+        let Command::Train(args) = cli.command else { panic!("another verb") };
+        assert_eq!(args.experiment, Experiment::default());
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn experiment_over(flags: &Experiment, file: Option<ConfigFile>, matches: &ArgMa
         Some((path, file)) => (merge(flags, explicit, file.clone(), path)?, file),
         None => (flags.clone(), toml::Table::new()),
     };
-    let id_of = |key: &str| option_names().iter().find(|n| n.key == key).map(|n| n.id.as_str());
+    let id_of = |key: &str| option_names().iter().find(|n| n.key == key).map(|n| n.id);
     let flag = |key: &str| id_of(key).is_some_and(explicit);
     // A folder's configuration names every option: one that it leaves at its default asks for nothing.
     let defaults = table(&to_toml(&Experiment::default())?, Path::new("defaults"))?;

@@ -68,7 +68,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     }
     let text = folder.read_text(names::CONFIG)?;
     let known = from_toml(&text, &path)?;
-    let given = option_names().iter().filter(|n| is_explicit(matches, &n.id));
+    let given = option_names().iter().filter(|n| is_explicit(matches, n.id));
     if let Some(name) = given.into_iter().find(|n| !may_change(&n.key)) {
         let problem = format!("cannot be changed when resuming, only {} can; --out begins another run", changeable());
         return Err(LabError::Option { name: name.key.clone(), problem }.into());

@@ -1,5 +1,6 @@
 //! How good a trained network is on a data set.
 
+#[cfg_attr(not(feature = "plot"), path = "no_picture.rs")]
 mod picture;
 
 pub use picture::{check_ending, picture};

@@ -2,23 +2,23 @@
 
 use super::Experiment;
 use crate::{choice::hint, error::LabError};
-use clap::{Args, Command};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::Path, sync::LazyLock};
 use toml::Table;
 
-/// An option's name as it is written in a file (`learning-rate`) and its clap id.
+/// An option's name as it is written in a file (`learning-rate`) and as its field is called.
 pub struct OptionName {
     /// The key in a TOML file, and the flag without its dashes.
     pub key: String,
-    /// clap's id of the argument.
-    pub id: String,
+    /// The field, which is what the command line knows the flag by.
+    pub id: &'static str,
 }
 
 /// Options that are flags and keys of a file by one declaration.
-pub trait Options: Args + Serialize + DeserializeOwned {}
-
-impl<T: Args + Serialize + DeserializeOwned> Options for T {}
+pub trait Options: Serialize + DeserializeOwned {
+    /// Their names in the struct.
+    const FIELDS: &'static [&'static str];
+}
 
 /// Every option of an experiment, from its one declaration.
 pub fn option_names() -> &'static [OptionName] {
@@ -26,14 +26,12 @@ pub fn option_names() -> &'static [OptionName] {
     &NAMES
 }
 
-fn names_of<T: Args>() -> Vec<OptionName> {
-    let command = T::augment_args(Command::new("pcalm"));
-    let name = |a: &clap::Arg| Some(OptionName { key: a.get_long()?.to_owned(), id: a.get_id().to_string() });
-    command.get_arguments().filter_map(name).collect()
+fn names_of<T: Options>() -> Vec<OptionName> {
+    T::FIELDS.iter().map(|&id| OptionName { key: id.replace('_', "-"), id }).collect()
 }
 
 /// Takes out of a file what are options of `T`, for what is left to be read as something else.
-pub fn options_of<T: Args>(file: &mut Table) -> Table {
+pub fn options_of<T: Options>(file: &mut Table) -> Table {
     let names = names_of::<T>();
     names.iter().filter_map(|name| file.remove_entry(&name.key)).collect()
 }
@@ -116,7 +114,7 @@ fn merge_by<T: Options>(
             let hint = hint(&key, names.iter().map(|n| n.key.as_str()));
             return Err(bad(format!("unknown key `{key}`{hint}")));
         };
-        if !is_explicit(&name.id) {
+        if !is_explicit(name.id) {
             table.insert(key.clone(), as_declared(&name.key, value));
             // Tried one at a time, so that the message names the key.
             let tried = table.clone().try_into::<T>();

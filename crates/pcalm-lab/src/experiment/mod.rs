@@ -21,19 +21,17 @@ pub(crate) use samples::file_options;
 pub use samples::{Loaded, Samples, load_data};
 pub use start::{fit_to_init, shape};
 
-use clap::{Args, Parser};
-use serde::{Deserialize, Serialize};
-use std::{path::PathBuf, sync::LazyLock};
+use crate::options::options;
+use std::path::PathBuf;
 
+options! {
 /// Every option of a run. Flags (`--learning-rate`) and keys of a TOML file (`learning-rate`)
 /// are the same names; flags win.
-#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Experiment {
     /// Data set: a name (`pcalm list datasets`), a file (.npz, .safetensors, .csv, .parquet), a folder
     /// of .npy files, or `idx` with the four path options.
-    #[arg(long, default_value = "glyphs", help_heading = "Data")]
-    pub dataset: String,
+    #[arg(long, help_heading = "Data")]
+    pub dataset: String = "glyphs".into(),
     /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,14 +58,14 @@ pub struct Experiment {
     pub target: Option<Vec<String>>,
     /// What the targets of a file are: `classification`, `regression`, or `auto` (whole numbers and names are
     /// classes).
-    #[arg(long, default_value = "auto", help_heading = "Data")]
-    pub task: String,
+    #[arg(long, help_heading = "Data")]
+    pub task: String = "auto".into(),
     /// Share of a file's samples to test with, if it has no test set of its own.
-    #[arg(long, default_value_t = 0.2, value_name = "F", allow_hyphen_values = true, help_heading = "Data")]
-    pub test_fraction: f64,
+    #[arg(long, value_name = "F", allow_hyphen_values = true, help_heading = "Data")]
+    pub test_fraction: f64 = 0.2,
     /// Seed of the draw of these samples.
-    #[arg(long, default_value_t = 0, value_name = "SEED", help_heading = "Data")]
-    pub split_seed: u64,
+    #[arg(long, value_name = "SEED", help_heading = "Data")]
+    pub split_seed: u64 = 0,
     /// Use only the first N training samples.
     #[arg(long, value_name = "N", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,173 +76,151 @@ pub struct Experiment {
     pub test_samples: Option<usize>,
     /// Shift and scale inputs: `none`, `standardise` (to mean 0 and standard deviation 1 over the training set), or
     /// the mean and the standard deviation to use, MEAN,STD.
-    #[arg(long, default_value = "none", allow_hyphen_values = true, help_heading = "Data")]
-    pub normalise: String,
+    #[arg(long, allow_hyphen_values = true, help_heading = "Data")]
+    pub normalise: String = "none".into(),
     /// Over what: `set` (all numbers together), or `feature` (each for itself; MEAN,STD are then all means, followed by
     /// all standard deviations).
-    #[arg(long, default_value = "set", help_heading = "Data")]
-    pub normalise_by: String,
+    #[arg(long, help_heading = "Data")]
+    pub normalise_by: String = "set".into(),
     /// Short for `--normalise standardise`.
     #[arg(long, help_heading = "Data")]
     pub standardise: bool,
 
     /// Width N of every hidden layer.
-    #[arg(long, default_value_t = 32, value_name = "N", help_heading = "Network")]
-    pub width: usize,
+    #[arg(long, value_name = "N", help_heading = "Network")]
+    pub width: usize = 32,
     /// Depth L: the number of weight matrices, so that L − 1 layers are hidden.
-    #[arg(long, default_value_t = 32, value_name = "L", help_heading = "Network")]
-    pub depth: usize,
+    #[arg(long, value_name = "L", help_heading = "Network")]
+    pub depth: usize = 32,
     /// Hidden widths one by one, e.g. 64,64,32; replaces --width and --depth.
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub widths: Option<Vec<usize>>,
     /// `residual` (skips between hidden layers of equal width), `chain`, or, with --init, `file`: the edges of a
     /// network whose edges join more than neighbours.
-    #[arg(long, default_value = "residual", help_heading = "Network")]
-    pub topology: String,
+    #[arg(long, help_heading = "Network")]
+    pub topology: String = "residual".into(),
     /// Activation φ: `pcalm list activations`.
-    #[arg(long, default_value = "relu", help_heading = "Network")]
-    pub activation: String,
+    #[arg(long, help_heading = "Network")]
+    pub activation: String = "relu".into(),
     /// Activation before (`pre`) or after (`post`) the product.
-    #[arg(long, default_value = "pre", help_heading = "Network")]
-    pub placement: String,
+    #[arg(long, help_heading = "Network")]
+    pub placement: String = "pre".into(),
     /// Give every layer a bias, drawn as 0.
     #[arg(long, help_heading = "Network")]
     pub bias: bool,
     /// `squared-error` or `cross-entropy`.
-    #[arg(long, default_value = "squared-error", help_heading = "Network")]
-    pub loss: String,
+    #[arg(long, help_heading = "Network")]
+    pub loss: String = "squared-error".into(),
     /// Scales and learning-rate rule: `pcalm list parametrizations`.
-    #[arg(long, default_value = "mean-field", help_heading = "Network")]
-    pub parametrization: String,
+    #[arg(long, help_heading = "Network")]
+    pub parametrization: String = "mean-field".into(),
     /// Position s in [0, 1] of `--parametrization path`.
-    #[arg(long, default_value_t = 1.0, value_name = "S", help_heading = "Network")]
-    pub path_position: f64,
+    #[arg(long, value_name = "S", help_heading = "Network")]
+    pub path_position: f64 = 1.0,
     /// Richness γ0 of mean-field: small is lazy, large is rich.
-    #[arg(long, default_value_t = 1.0, value_name = "G", help_heading = "Network")]
-    pub gamma0: f64,
+    #[arg(long, value_name = "G", help_heading = "Network")]
+    pub gamma0: f64 = 1.0,
     /// Start from this network file instead of drawing weights.
     #[arg(long, visible_alias = "network", value_name = "FILE", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
 
     /// Learning rule: `pcalm list rules`.
-    #[arg(long, default_value = "pc-alm", help_heading = "Rule")]
-    pub rule: String,
+    #[arg(long, help_heading = "Rule")]
+    pub rule: String = "pc-alm".into(),
     /// Inference budget T in cycles: a number, or a multiple of the depth such as 2L.
-    #[arg(long, default_value = "2L", value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
-    pub budget: String,
+    #[arg(long, value_name = "T", allow_hyphen_values = true, help_heading = "Rule")]
+    pub budget: String = "2L".into(),
     /// Activity step size η: a number, `auto` for 1/λ_max of the activity Hessian at the start (or ¾ of the
     /// largest stable η, if α makes that smaller), or `auto-track` to follow λ_max as the weights change.
-    #[arg(long, default_value = "auto", value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
-    pub eta: String,
+    #[arg(long, value_name = "ETA", allow_hyphen_values = true, help_heading = "Rule")]
+    pub eta: String = "auto".into(),
     /// Dual step size α of PC-ALM.
-    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true, help_heading = "Rule")]
-    pub alpha: f64,
+    #[arg(long, allow_hyphen_values = true, help_heading = "Rule")]
+    pub alpha: f64 = 1.0,
     /// Penalty ρ: one number, or one per hidden layer separated by commas.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "1",
-        value_name = "R,…",
-        allow_hyphen_values = true,
-        help_heading = "Rule"
-    )]
-    pub rho: Vec<f64>,
+    #[arg(long, value_delimiter = ',', value_name = "R,…", allow_hyphen_values = true, help_heading = "Rule")]
+    pub rho: Vec<f64> => [1.0],
     /// Activity steps K per cycle of PC-ALM.
-    #[arg(long, default_value_t = 1, value_name = "K", help_heading = "Rule")]
-    pub inner_steps: usize,
+    #[arg(long, value_name = "K", help_heading = "Rule")]
+    pub inner_steps: usize = 1,
     /// Momentum β of pc-nesterov's activity steps: a number, or `auto` for (√κ − 1)/(√κ + 1), κ being the
     /// condition of the activity Hessian at the start.
-    #[arg(long, default_value = "auto", value_name = "BETA", allow_hyphen_values = true, help_heading = "Rule")]
-    pub nesterov: String,
+    #[arg(long, value_name = "BETA", allow_hyphen_values = true, help_heading = "Rule")]
+    pub nesterov: String = "auto".into(),
     /// Read PC-ALM's credit with the duals before (`pre-dual`) or after (`post-dual`) the last dual step.
-    #[arg(long, default_value = "pre-dual", help_heading = "Rule")]
-    pub credit: String,
+    #[arg(long, help_heading = "Rule")]
+    pub credit: String = "pre-dual".into(),
     /// Stop inference once no activity gradient (and, with duals, no residual) is larger than this.
     #[arg(long, value_name = "TOL", allow_hyphen_values = true, help_heading = "Rule")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
     /// Activity gradient to which the method of multipliers solves each cycle.
-    #[arg(long, default_value_t = 1e-6, value_name = "TOL", allow_hyphen_values = true, help_heading = "Rule")]
-    pub inner_tolerance: f64,
+    #[arg(long, value_name = "TOL", allow_hyphen_values = true, help_heading = "Rule")]
+    pub inner_tolerance: f64 = 1e-6,
 
     /// Optimizer: `pcalm list optimizers`.
-    #[arg(long, default_value = "adam", help_heading = "Training")]
-    pub optimizer: String,
+    #[arg(long, help_heading = "Training")]
+    pub optimizer: String = "adam".into(),
     /// Base learning rate η0, which the parametrization scales.
-    #[arg(long, default_value_t = 1e-3, value_name = "RATE", allow_hyphen_values = true, help_heading = "Training")]
-    pub learning_rate: f64,
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true, help_heading = "Training")]
+    pub learning_rate: f64 = 1e-3,
     /// Momentum μ of `momentum` and `nesterov`.
-    #[arg(long, default_value_t = 0.9, help_heading = "Training")]
-    pub momentum: f64,
+    #[arg(long, help_heading = "Training")]
+    pub momentum: f64 = 0.9,
     /// Adam's decay of the first moment.
-    #[arg(long, default_value_t = 0.9, help_heading = "Training")]
-    pub beta1: f64,
+    #[arg(long, help_heading = "Training")]
+    pub beta1: f64 = 0.9,
     /// Adam's decay of the second moment.
-    #[arg(long, default_value_t = 0.999, help_heading = "Training")]
-    pub beta2: f64,
+    #[arg(long, help_heading = "Training")]
+    pub beta2: f64 = 0.999,
     /// Adam's ε.
-    #[arg(long, default_value_t = 1e-8, help_heading = "Training")]
-    pub epsilon: f64,
+    #[arg(long, help_heading = "Training")]
+    pub epsilon: f64 = 1e-8,
     /// Weight decay: decoupled with `adamw`, added to the gradient otherwise.
-    #[arg(long, default_value_t = 0.0, help_heading = "Training")]
-    pub weight_decay: f64,
+    #[arg(long, help_heading = "Training")]
+    pub weight_decay: f64 = 0.0,
     /// Learning-rate schedule: `constant` or `cosine`.
-    #[arg(long, default_value = "constant", help_heading = "Training")]
-    pub schedule: String,
+    #[arg(long, help_heading = "Training")]
+    pub schedule: String = "constant".into(),
     /// Steps over which the learning rate rises linearly at the start.
-    #[arg(long, default_value_t = 0, value_name = "STEPS", help_heading = "Training")]
-    pub warmup: u64,
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    pub warmup: u64 = 0,
     /// Samples per step.
-    #[arg(long, default_value_t = 64, value_name = "B", help_heading = "Training")]
-    pub batch: usize,
+    #[arg(long, value_name = "B", help_heading = "Training")]
+    pub batch: usize = 64,
     /// What to do with an epoch's last, smaller batch: `keep` or `drop`.
-    #[arg(long, default_value = "keep", help_heading = "Training")]
-    pub last_batch: String,
+    #[arg(long, help_heading = "Training")]
+    pub last_batch: String = "keep".into(),
     /// Passes over the training set.
-    #[arg(long, default_value_t = 1, help_heading = "Training")]
-    pub epochs: u64,
+    #[arg(long, help_heading = "Training")]
+    pub epochs: u64 = 1,
     /// Seed of weights and batch order.
-    #[arg(long, default_value_t = 0, help_heading = "Training")]
-    pub seed: u64,
+    #[arg(long, help_heading = "Training")]
+    pub seed: u64 = 0,
     /// Number type: `f32` or `f64`.
-    #[arg(long, default_value = "f32", help_heading = "Training")]
-    pub dtype: String,
+    #[arg(long, help_heading = "Training")]
+    pub dtype: String = "f32".into(),
     /// Write a row of metrics every N steps.
-    #[arg(long, default_value_t = 50, value_name = "N", help_heading = "Records")]
-    pub metrics_every: u64,
+    #[arg(long, value_name = "N", help_heading = "Records")]
+    pub metrics_every: u64 = 50,
     /// Write a checkpoint every N steps (and at the end of each epoch).
-    #[arg(long, default_value_t = 500, value_name = "N", help_heading = "Records")]
-    pub checkpoint_every: u64,
+    #[arg(long, value_name = "N", help_heading = "Records")]
+    pub checkpoint_every: u64 = 500,
     /// Measure λ_max and κ of the activity Hessian every N steps, write them to stability.csv, and warn
     /// when inference is no longer stable (0: never; 50 with `--eta auto-track`).
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Records")]
-    pub watch_stability: u64,
+    #[arg(long, value_name = "N", help_heading = "Records")]
+    pub watch_stability: u64 = 0,
     /// Training samples on which alignment to BP is measured each epoch.
-    #[arg(long, default_value_t = 256, value_name = "N", help_heading = "Records")]
-    pub probe_samples: usize,
+    #[arg(long, value_name = "N", help_heading = "Records")]
+    pub probe_samples: usize = 256,
+}
 }
 
 impl Experiment {
     /// Samples evaluated together: no more than a run needs states for anyway.
     pub fn samples_at_once(&self) -> usize {
         self.batch.max(self.probe_samples)
-    }
-}
-
-/// A command line with nothing but an experiment on it.
-#[derive(Parser)]
-struct Bare {
-    #[command(flatten)]
-    experiment: Experiment,
-}
-
-impl Default for Experiment {
-    /// What the command line means when nothing is given.
-    fn default() -> Self {
-        // serde asks for it once per file and key.
-        static DEFAULT: LazyLock<Experiment> = LazyLock::new(|| Bare::parse_from(["pcalm"]).experiment);
-        DEFAULT.clone()
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     claim::{Claim, Verdict},
     error::LabError,
     experiment::Experiment,
-    theory::wave::{credit_rows, maps},
+    theory::{picture::maps, wave::credit_rows},
 };
 use pcalm::{
     backend::Reference,

@@ -22,7 +22,6 @@ pub use lab::{Lab, Setting};
 pub use product::{Product, Record, make, place, read_records};
 
 use crate::error::LabError;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// One row of the list of figures.
@@ -54,7 +53,8 @@ pub const FIGURES: &[Figure] = &[
 ];
 
 /// How much to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// Seconds, on the embedded data: shows that everything works.

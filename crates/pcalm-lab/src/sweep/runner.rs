@@ -207,6 +207,7 @@ pub fn sweep(
     news: &(dyn Fn(News) + Sync),
 ) -> Result<Tally, LabError> {
     let mine: Vec<&Cell> = cells.iter().enumerate().filter(|(at, _)| options.shard.has(*at)).map(|(_, c)| c).collect();
+    let worker = Worker::start(&store.workers())?;
     let mut tally = Tally::default();
     let mut open: Vec<(&Cell, f64)> = Vec::new();
     for cell in &mine {
@@ -215,6 +216,9 @@ pub fn sweep(
         if progress == Progress::Open {
             // A data set that cannot be loaded is the cell's failure, when its turn comes.
             open.push((cell, samples.of(&cell.experiment).map_or(0.0, |loaded| work(cell, &loaded.data))));
+        } else {
+            // Still claimed if its process was killed before it could say that it is done.
+            worker.forgive(cell.key.as_str())?;
         }
     }
     open.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -224,8 +228,7 @@ pub fn sweep(
     }
     let threads = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let jobs = if options.jobs == 0 { threads } else { options.jobs }.min(open.len());
-    let pool =
-        Pool { store, worker: Worker::start(&store.workers())?, samples, open: Mutex::new(open), interrupt, news };
+    let pool = Pool { store, worker, samples, open: Mutex::new(open), interrupt, news };
     let outcome = std::thread::scope(|scope| {
         let job = |_| scope.spawn(|| pool.job(threads.div_ceil(jobs)));
         let jobs: Vec<_> = (0..jobs).map(job).collect();

@@ -5,7 +5,7 @@
 //! | `cells/<key>` | finished runs, moved here whole by one rename |
 //! | `work/<key>` | runs under way, with their checkpoints |
 //! | `failed/<key>` | runs that could not be done, with the reason in `failure.json` |
-//! | `claims/<key>.<n>` | who runs a cell: see [`Worker`](crate::lease::Worker) |
+//! | `claims/<key>.<n>` | who runs a cell: see [`Worker`] |
 //! | `workers/` | a file per process at work, touched while it lives |
 
 use super::{grid::Cell, key::Key};
@@ -13,7 +13,7 @@ use crate::{
     error::LabError,
     experiment::{Experiment, Identity, from_toml},
     folder::{Folder, clear_partials, names},
-    lease::{Place, forgive, is_taken},
+    lease::{Place, Worker, is_taken},
     outcome::{Cost, Summary},
     provenance::Provenance,
     record::{EpochRow, MetricRow, json, read_csv},
@@ -236,7 +236,7 @@ impl Store {
         let (failed, work) = (self.failed(key), self.work(key));
         if failed.is_dir() {
             // Still there if the process that set the cell aside was killed before it could say that it is done.
-            forgive(&self.workers(), key.as_str())?;
+            Worker::start(&self.workers())?.forgive(key.as_str())?;
         }
         match std::fs::rename(&failed, &work) {
             Ok(()) => {}

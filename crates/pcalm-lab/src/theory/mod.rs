@@ -2,6 +2,8 @@
 
 pub mod equilibrium;
 pub mod options;
+#[cfg_attr(not(feature = "plot"), path = "no_picture.rs")]
+pub(crate) mod picture;
 pub mod spectrum;
 pub mod stability;
 pub mod wave;

@@ -1,15 +1,14 @@
 //! What the questions of theory ask for beside an experiment: as flags, as keys of a file, and as they are written down.
 
-use clap::Args;
-use serde::{Deserialize, Serialize};
+use crate::options::options;
 
+options! {
 /// Of `pcalm theory spectrum`.
-#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OneSample {
     /// The training sample to linearise at, counted from 0.
-    #[arg(long, default_value_t = 0, value_name = "I")]
-    pub sample: usize,
+    #[arg(long, value_name = "I")]
+    pub sample: usize = 0,
+}
 }
 
 impl OneSample {
@@ -19,13 +18,13 @@ impl OneSample {
     }
 }
 
+options! {
 /// Of `pcalm theory equilibrium` and `pcalm theory wave`.
-#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FirstSamples {
     /// Training samples to look at, the first ones.
-    #[arg(long, default_value_t = 32, value_name = "N")]
-    pub samples: usize,
+    #[arg(long, value_name = "N")]
+    pub samples: usize = 32,
+}
 }
 
 impl FirstSamples {
@@ -35,17 +34,17 @@ impl FirstSamples {
     }
 }
 
+options! {
 /// Of `pcalm theory stability`, which asks nothing of an experiment.
-#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct StepSizes {
     /// Step sizes along each axis.
-    #[arg(long, default_value_t = 48, value_name = "N")]
-    pub grid: usize,
+    #[arg(long, value_name = "N")]
+    pub grid: usize = 48,
     /// Largest η ρ σ².
-    #[arg(long, default_value_t = 2.4, value_name = "X", allow_hyphen_values = true)]
-    pub x_max: f64,
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub x_max: f64 = 2.4,
     /// Largest α/ρ.
-    #[arg(long, default_value_t = 6.0, value_name = "R", allow_hyphen_values = true)]
-    pub ratio_max: f64,
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    pub ratio_max: f64 = 6.0,
+}
 }

@@ -1,11 +1,11 @@
 //! `pcalm theory spectrum`: stability, speed of convergence, and a recommended budget.
 
-use super::{Case, write_report, write_table};
-use crate::{
-    LabError,
-    folder::Folder,
-    plot::{Cloud, complex_plane},
+use super::{
+    Case,
+    picture::{self, Cloud},
+    write_report, write_table,
 };
+use crate::{LabError, folder::Folder};
 use pcalm::{
     error::StabilityBound,
     theory::{Advice, Eigenvalue, Iteration, Linearisation, Mode, Radius, Spectrum, crossing_time, stability_bound},
@@ -113,7 +113,7 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     let radius = iteration.radius(&spectrum, eigenvalues.as_deref())?;
     let oscillating = modes.as_ref().map(|modes| modes.iter().filter(|(_, mode)| mode.oscillates()).count());
     let report = report(case, &spectrum, &iteration, radius, oscillating)?;
-    let mut clouds = Vec::new();
+    let mut clouds: Vec<Cloud> = Vec::new();
     if let Some(modes) = &modes {
         let rows = modes.iter().flat_map(|(sigma, mode)| {
             mode.eigenvalues().map(|e| ModeRow {
@@ -126,18 +126,18 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
         });
         write_table(folder, "modes.csv", &rows.collect::<Vec<_>>())?;
         let points = modes.iter().flat_map(|(_, mode)| mode.eigenvalues().map(|e| (e.re, e.im)));
-        clouds.push(Cloud { name: "without the loss".into(), points: points.collect() });
+        clouds.push(("without the loss", points.collect()));
     }
     if let Some(all) = eigenvalues {
         let without = iteration.eigenvalues(false)?.unwrap_or_default();
         let row = |loss_curvature| move |e: &Eigenvalue| EigenvalueRow { loss_curvature, real: e.re, imaginary: e.im };
         let rows: Vec<EigenvalueRow> = all.iter().map(row(true)).chain(without.iter().map(row(false))).collect();
         write_table(folder, "eigenvalues.csv", &rows)?;
-        clouds.push(Cloud { name: "with the loss".into(), points: all.iter().map(|e| (e.re, e.im)).collect() });
+        clouds.push(("with the loss", all.iter().map(|e| (e.re, e.im)).collect()));
     }
     if !clouds.is_empty() {
         let radii = report.annulus.map_or_else(Vec::new, |a| a.to_vec());
-        folder.write("spectrum.svg", complex_plane(&clouds, &radii)?.as_bytes())?;
+        picture::spectrum(folder, clouds, &radii)?;
     }
     write_report(folder, "spectrum.json", &report)?;
     Ok(report)

@@ -1,13 +1,8 @@
 //! `pcalm theory stability`: which step sizes are stable, predicted and simulated.
 
-use super::{options::StepSizes, write_report, write_table};
-use crate::{
-    LabError,
-    experiment::limits,
-    folder::Folder,
-    plot::{Panel, heat_maps},
-};
-use pcalm::theory::{Cell, stability_map};
+use super::{options::StepSizes, picture, write_report, write_table};
+use crate::{LabError, experiment::limits, folder::Folder};
+use pcalm::theory::stability_map;
 use serde::Serialize;
 
 /// A summary of the map.
@@ -63,18 +58,7 @@ pub fn stability(folder: &Folder, sizes: &StepSizes) -> Result<StabilityReport, 
         })
         .collect();
     write_table(folder, "stability.csv", &rows)?;
-    let panel = |title: &str, of: fn(&Cell) -> f64| Panel {
-        title: title.to_owned(),
-        columns: cells.chunks(count).map(|column| column.iter().map(of).collect()).collect(),
-    };
-    // What grows is left white.
-    let panels = [
-        panel("predicted radius", |c| if c.predicted < 1.0 { c.predicted } else { f64::NAN }),
-        panel("simulated radius", |c| if c.simulated < 1.0 { c.simulated } else { f64::NAN }),
-        panel("oscillates", |c| f64::from(u8::from(c.oscillates))),
-    ];
-    let svg = heat_maps(&panels, ("η ρ σ²", 0.0, x), ("α/ρ", 0.0, ratio), 1.0)?;
-    folder.write("stability.svg", svg.as_bytes())?;
+    picture::stability(folder, &cells, sizes)?;
     let report = StabilityReport {
         pairs: cells.len(),
         stable: cells.iter().filter(|c| c.stable).count(),

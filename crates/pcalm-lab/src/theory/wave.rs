@@ -1,12 +1,7 @@
 //! `pcalm theory wave`: where credit is at every step, with PC and with PC-ALM.
 
-use super::{Case, write_report, write_table};
-use crate::{
-    LabError,
-    folder::Folder,
-    plot::{Panel, heat_maps},
-    record::finite,
-};
+use super::{Case, picture, write_report, write_table};
+use crate::{LabError, folder::Folder, record::finite};
 use pcalm::{
     backend::Reference,
     lagrangian::Lagrangian,
@@ -116,7 +111,7 @@ pub fn wave(case: &Case, folder: &Folder, budget: usize) -> Result<WaveReport, L
     if let Some(modes) = &modes {
         write_table(folder, "dispersion.csv", &modes.iter().map(dispersion_row).collect::<Vec<_>>())?;
     }
-    folder.write("wave.svg", maps(&alm, &pc, budget)?.as_bytes())?;
+    picture::wave(folder, &alm, &pc, budget)?;
     let slow = modes.map(|modes| modes[..modes.len().div_ceil(5)].to_vec());
     let ratio = |of: fn(&Dispersion) -> f64| slow.as_ref().and_then(|m| median(m.iter().map(of).collect()));
     let last = |wave: &Wave| wave.moments.last().map_or(f64::NAN, |m| m.agreement.cosine);
@@ -204,30 +199,4 @@ fn dispersion_row(m: &Dispersion) -> DispersionRow {
         predicted_phase: m.predicted_phase,
         measured_phase: m.measured_phase,
     }
-}
-
-/// Where the maps' colours end, in shares of BP's credit.
-const SCALE: f64 = 1.5;
-
-/// Credit as a share of BP's: PC, PC-ALM, and PC-ALM's two parts.
-///
-/// # Errors
-/// If the picture cannot be drawn.
-pub fn maps(alm: &Wave, pc: &Wave, budget: usize) -> Result<String, LabError> {
-    let panel = |title: &str, wave: &Wave, part: fn(&pcalm::theory::LayerCredit) -> f64| Panel {
-        title: title.to_owned(),
-        columns: wave
-            .moments
-            .iter()
-            .map(|m| m.layers.iter().zip(&wave.backprop).map(|(layer, bp)| part(layer) / bp).collect())
-            .collect(),
-    };
-    let panels = [
-        panel("PC: credit ‖q‖", pc, |l| l.credit),
-        panel("PC-ALM: credit ‖q‖", alm, |l| l.credit),
-        panel("PC-ALM: dual ‖λ‖", alm, |l| l.dual),
-        panel("PC-ALM: residual 10 ρ‖c‖", alm, |l| 10.0 * l.residual),
-    ];
-    let layers = alm.backprop.len() as f64 + 1.0;
-    heat_maps(&panels, ("inference step", 0.0, budget as f64), ("layer", 1.0, layers), SCALE)
 }

@@ -1,51 +1,15 @@
-//! Who works on what, agreed on through files alone: no locks that a network file system might lack.
-//!
-//! A process at work has a file in a folder of workers that it touches every fifteen seconds. To take a thing it makes the
-//! folder `<thing>.<n>`, n being one more than that of the last claim on it, by renaming a folder that already names
-//! the worker. A rename onto a folder that holds a file fails, on every file system, so one process gets each n. A
-//! claim counts while its n is the largest and its worker alive; that of a dead worker is overtaken by n + 1, never
-//! taken away.
-//!
-//! A worker is dead if its file is gone, or if the file has not been touched for [`PATIENCE`] by the file server's
-//! clock; on the same host also as soon as its process is gone, which shows in the file no longer being locked.
+//! The right to work on a thing: a folder with a number that names its worker.
 
+use super::{Place, Worker, worker::worker_is_alive};
 use crate::error::LabError;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{File, TryLockError},
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
-    thread::JoinHandle,
-    time::{Duration, SystemTime},
 };
 
-/// How often a worker shows that it is alive.
-const BEAT: Duration = Duration::from_secs(15);
-/// How long a worker on another host may be silent. Long enough for a file server to be restarted.
-pub const PATIENCE: Duration = Duration::from_secs(600);
 /// The file of a claim, which names its worker.
 const OWNER: &str = "worker";
-
-/// Where claims and the files of workers are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// A folder per claim.
-    pub claims: PathBuf,
-    /// A file per worker.
-    pub workers: PathBuf,
-}
-
-/// This process as others see it.
-#[derive(Debug)]
-pub struct Worker {
-    place: Place,
-    path: PathBuf,
-    /// Held for its lock.
-    _file: File,
-    stop: Option<Sender<()>>,
-    heart: Option<JoinHandle<()>>,
-}
 
 /// The right to work on a thing.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,36 +37,6 @@ impl Claim {
 }
 
 impl Worker {
-    /// Registers this process.
-    ///
-    /// # Errors
-    /// If its file cannot be written.
-    pub fn start(place: &Place) -> Result<Self, LabError> {
-        let folder = &place.workers;
-        let io = |e| LabError::io(folder, e);
-        for entry in std::fs::read_dir(folder).map_err(io)? {
-            let path = entry.map_err(io)?.path();
-            if path.is_file() && !worker_is_alive(&path)? {
-                // Left by a process that was killed; another may be clearing up at this moment.
-                let _ = std::fs::remove_file(path);
-            }
-        }
-        let mut file = tempfile::Builder::new().prefix("worker-").tempfile_in(folder).map_err(io)?;
-        // Where locks are not to be had, the file's age alone says who lives.
-        let _ = file.as_file().try_lock();
-        file.write_all(host().as_bytes()).map_err(io)?;
-        let (file, path) = file.keep().map_err(|e| io(e.error))?;
-        let (stop, stopped) = channel();
-        let beating = path.clone();
-        let heart = std::thread::spawn(move || {
-            while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-                // A beat that fails is made up for by the next.
-                let _ = touch(&beating);
-            }
-        });
-        Ok(Worker { place: place.clone(), path, _file: file, stop: Some(stop), heart: Some(heart) })
-    }
-
     /// The right to work on a thing; `None` if another worker has it. `reached` says how far the work is, in words
     /// that change when it gets further: workers that died without changing them are counted.
     ///
@@ -141,18 +75,16 @@ impl Worker {
     /// # Errors
     /// If the claim cannot be removed.
     pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
-        remove(&self.place, &claim.thing, claim.number)
+        self.remove(&claim.thing, claim.number)
     }
 
     /// Makes the claim's folder; `false` if another worker was first.
     fn make(&self, claim: &Claim, reached: &str) -> Result<bool, LabError> {
-        let (folder, target) = (&self.place.claims, claim_path(&self.place, &claim.thing, claim.number));
-        let io = |e| LabError::io(folder, e);
-        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(io)?;
-        let worker = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let owner = Owner { worker, deaths: claim.deaths, reached: reached.to_owned() };
+        let target = claim_path(&self.place, &claim.thing, claim.number);
+        let owner = Owner { worker: self.name(), deaths: claim.deaths, reached: reached.to_owned() };
         let text = serde_json::to_vec(&owner).map_err(|e| LabError::run(&target, e.to_string()))?;
-        std::fs::write(made.path().join(OWNER), text).map_err(io)?;
+        let made = self.bench()?;
+        std::fs::write(made.path().join(OWNER), text).map_err(|e| LabError::io(made.path(), e))?;
         match std::fs::rename(made.path(), &target) {
             Ok(()) => {
                 // It has moved; there is nothing left to clear up.
@@ -163,29 +95,34 @@ impl Worker {
             Err(error) => Err(LabError::io(&target, error)),
         }
     }
-}
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(heart) = self.heart.take() {
-            let _ = heart.join();
+    /// Forgets the claims on a thing, and with them how many workers died on it, unless a live one has it.
+    ///
+    /// # Errors
+    /// If the claims cannot be read or removed.
+    pub fn forgive(&self, thing: &str) -> Result<(), LabError> {
+        match last_claim(&self.place, thing)? {
+            Some(last) if !is_held(&self.place, thing, last)? => self.remove(thing, last),
+            _ => Ok(()),
         }
-        // A file left behind is one of a dead worker.
-        let _ = std::fs::remove_file(&self.path);
     }
-}
 
-/// Writes the host's name again, which sets the file's time by the server's clock.
-fn touch(path: &Path) -> std::io::Result<()> {
-    let mut file = File::options().write(true).open(path)?;
-    file.write_all(host().as_bytes())?;
-    file.sync_all()
-}
-
-/// This machine's name.
-pub fn host() -> String {
-    gethostname::gethostname().to_string_lossy().into_owned()
+    /// Removes the claims on a thing up to this one. What is gone already is done: another process may be forgiving
+    /// the same.
+    fn remove(&self, thing: &str, last: u64) -> Result<(), LabError> {
+        let done = |path: &Path, outcome: std::io::Result<()>| match outcome {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(LabError::io(path, error)),
+            _ => Ok(()),
+        };
+        // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
+        // and nobody waits for one that has none.
+        let gone = self.bench()?;
+        for number in (0..=last).rev() {
+            let path = claim_path(&self.place, thing, number);
+            done(&path, std::fs::rename(&path, gone.path().join(number.to_string())))?;
+        }
+        done(&self.place.claims, gone.close())
+    }
 }
 
 /// Whether some live worker has the thing.
@@ -199,33 +136,6 @@ pub fn is_taken(place: &Place, thing: &str) -> Result<bool, LabError> {
 /// Whether the worker of that claim is alive.
 fn is_held(place: &Place, thing: &str, number: u64) -> Result<bool, LabError> {
     owner(&claim_path(place, thing, number))?.map_or(Ok(false), |o| worker_is_alive(&place.workers.join(o.worker)))
-}
-
-/// Forgets how many workers died on a thing, unless a live one has it.
-///
-/// # Errors
-/// If the claims cannot be read or removed.
-pub fn forgive(place: &Place, thing: &str) -> Result<(), LabError> {
-    match last_claim(place, thing)? {
-        Some(last) if !is_held(place, thing, last)? => remove(place, thing, last),
-        _ => Ok(()),
-    }
-}
-
-/// Removes the claims on a thing up to this one.
-fn remove(place: &Place, thing: &str, last: u64) -> Result<(), LabError> {
-    let folder = &place.claims;
-    // Moved away whole and then removed: a claim whose process is killed here is there with its owner or is not,
-    // and nobody waits for one that has none.
-    let gone = tempfile::Builder::new().prefix(".old-").tempdir_in(folder).map_err(|e| LabError::io(folder, e))?;
-    for number in (0..=last).rev() {
-        let path = claim_path(place, thing, number);
-        match std::fs::rename(&path, gone.path().join(number.to_string())) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(LabError::io(&path, error)),
-            _ => {}
-        }
-    }
-    gone.close().map_err(|e| LabError::io(folder, e))
 }
 
 fn claim_path(place: &Place, thing: &str, number: u64) -> PathBuf {
@@ -253,40 +163,14 @@ fn owner(claim: &Path) -> Result<Option<Owner>, LabError> {
     }
 }
 
-/// Whether the worker of that file is alive.
-fn worker_is_alive(path: &Path) -> Result<bool, LabError> {
-    let on_this_host = std::fs::read_to_string(path).is_ok_and(|h| h == host());
-    writer_is_alive(path, on_this_host)
-}
-
-/// Whether the process that keeps a file locked while it lives is alive: on this host the lock says so, elsewhere
-/// how long the file has not been touched.
-pub(crate) fn writer_is_alive(path: &Path, on_this_host: bool) -> Result<bool, LabError> {
-    let io = |e| LabError::io(path, e);
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(io(e)),
-    };
-    match file.try_lock() {
-        Ok(()) if on_this_host => return Ok(false),
-        Err(TryLockError::WouldBlock) => return Ok(true),
-        _ => {}
-    }
-    let touched = file.metadata().and_then(|m| m.modified()).map_err(io)?;
-    let silent = server_time(path.parent().unwrap_or(path)).duration_since(touched).unwrap_or_default();
-    Ok(silent < PATIENCE)
-}
-
-/// The time by the clock that sets the files' times, which may not be this host's.
-fn server_time(folder: &Path) -> SystemTime {
-    let made = tempfile::tempfile_in(folder).and_then(|mut f| f.write_all(b"?").and_then(|()| f.metadata()));
-    made.and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::PATIENCE;
+    use std::{
+        fs::File,
+        time::{Duration, SystemTime},
+    };
 
     const THING: &str = "thing";
 
@@ -410,6 +294,23 @@ mod tests {
         let worker = Worker::start(&place).unwrap();
         assert!(!is_taken(&place, THING).unwrap());
         assert!(worker.claim(THING, "").unwrap().is_some());
+    }
+
+    #[test]
+    fn claims_that_outlived_their_workers_are_forgiven_by_several_at_once_and_that_of_a_live_one_is_not() {
+        let (_folder, place) = place();
+        let workers: Vec<Worker> = (0..4).map(|_| Worker::start(&place).unwrap()).collect();
+        for _ in 0..20 {
+            foreign_claim(&place, 2 * PATIENCE);
+            std::thread::scope(|scope| {
+                let forgiving: Vec<_> = workers.iter().map(|w| scope.spawn(|| w.forgive(THING))).collect();
+                forgiving.into_iter().for_each(|f| f.join().unwrap().unwrap());
+            });
+            assert_eq!(std::fs::read_dir(&place.claims).unwrap().count(), 0);
+        }
+        let claim = workers[0].claim(THING, "").unwrap().unwrap();
+        workers[1].forgive(THING).unwrap();
+        assert!(workers[0].holds(&claim).unwrap());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Several rules on the same seeds, weights and batches, side by side.
 
+#[cfg_attr(not(feature = "plot"), path = "no_picture.rs")]
+mod picture;
+
 use crate::{
     dataset::Task,
     error::LabError,
@@ -7,8 +10,7 @@ use crate::{
     folder::{Folder, names},
     interrupt::Interrupt,
     outcome::{End, Outcome, Summary},
-    plot::{Axis, Chart, Ink, Point, Series, Spread, line_chart},
-    record::{EpochRow, csv, json},
+    record::{csv, json},
     run::{self, Job, News},
     stats::{Paired, mean, paired},
     tenancy::{Holding, occupied},
@@ -190,41 +192,5 @@ pub fn write(folder: &Folder, task: Task, rows: &[Row], finished: &[Outcome]) ->
     folder.write(names::COMPARISON_CSV, &csv(rows, folder.path())?)?;
     folder.write(names::COMPARISON_JSON, &json(&rows, folder.path())?)?;
     folder.write(names::COMPARISON_RUNS, &csv(&runs, folder.path())?)?;
-    let regression = task == Task::Regression;
-    let (name, chart) = if regression {
-        (names::LOSS_PICTURE, chart(rows, finished, |e| Some(e.test_loss)))
-    } else {
-        (names::PICTURE, chart(rows, finished, |e| e.test_accuracy.map(|a| 100.0 * a)))
-    };
-    let y = if regression {
-        let values = chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.y));
-        Axis::around("test loss", Spread::Log10, values.collect::<Vec<_>>())
-    } else {
-        Axis::accuracy()
-    };
-    folder.write(name, line_chart(&Chart { y, ..chart })?.as_bytes())
-}
-
-/// A measure over epochs, one series per rule.
-fn chart(rows: &[Row], finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Chart {
-    let series: Vec<Series> = rows.iter().enumerate().map(|(i, row)| curve(&row.rule, i, finished, measure)).collect();
-    let last = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(1.0, f64::max);
-    Chart {
-        title: String::new(),
-        x: Axis::new("epoch", Spread::Linear, (0.0, last)),
-        y: Axis::accuracy(),
-        series,
-        verticals: Vec::new(),
-    }
-}
-
-/// Mean, and mean ± sd over the seeds.
-fn curve(rule: &str, look: usize, finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Series {
-    let runs: Vec<&Outcome> = finished.iter().filter(|f| f.summary.rule == *rule).collect();
-    let epochs = runs.iter().map(|f| f.epochs.len()).min().unwrap_or(0);
-    let points = (0..epochs).filter_map(|i| {
-        let values: Vec<f64> = runs.iter().filter_map(|f| measure(&f.epochs[i])).collect();
-        mean(&values).map(|m| Point::of_mean(runs[0].epochs[i].epoch as f64, m))
-    });
-    Series { name: rule.to_owned(), look, ink: Ink::Line, points: points.collect() }
+    picture::draw(folder, task, rows, finished)
 }

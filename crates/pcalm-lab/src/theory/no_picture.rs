@@ -1,0 +1,23 @@
+//! Stands for the pictures of what the theory says where none are drawn: reports and tables say the same.
+
+use super::options::StepSizes;
+use crate::{LabError, folder::Folder};
+use pcalm::theory::{Cell, Wave};
+
+/// Eigenvalues of one kind, by name.
+pub type Cloud = (&'static str, Vec<(f64, f64)>);
+
+/// Not in this program.
+pub fn spectrum(_folder: &Folder, _clouds: Vec<Cloud>, _radii: &[f64]) -> Result<(), LabError> {
+    Ok(())
+}
+
+/// Not in this program.
+pub fn stability(_folder: &Folder, _cells: &[Cell], _sizes: &StepSizes) -> Result<(), LabError> {
+    Ok(())
+}
+
+/// Not in this program.
+pub fn wave(_folder: &Folder, _alm: &Wave, _pc: &Wave, _budget: usize) -> Result<(), LabError> {
+    Ok(())
+}

@@ -10,6 +10,7 @@ use crate::{
     model::Model,
     record::finite,
 };
+use pcalm::catalogue::{Catalogue, Engine};
 use pcalm::{
     backend::Host,
     error::StabilityBound,
@@ -18,7 +19,7 @@ use pcalm::{
     network::Network,
     objective::Objective,
     real::Real,
-    rule::{self, Credit, RuleSettings, rules},
+    rule::{Credit, RuleSettings},
     tensor_file::TensorFile,
     theory::{automatic_step, constraint_curvature, nesterov_momentum, stability_bound},
     train::probe,
@@ -31,6 +32,8 @@ use std::path::Path;
 pub struct Settings<'a> {
     /// The rule's name.
     pub rule: &'a str,
+    /// What it is.
+    pub catalogue: &'a Catalogue,
     /// Cycles: a number or a multiple of the depth.
     pub budget: &'a str,
     /// Step size: a number or `auto`.
@@ -146,7 +149,7 @@ impl<R: Real> Samples<R> {
 ///
 /// # Errors
 /// If a setting is out of range, the samples do not fit the network, or inference diverges.
-pub fn infer<B: Host>(
+pub fn infer<B: Engine>(
     backend: B,
     model: Model<B::Real>,
     samples: &Samples<B::Real>,
@@ -157,9 +160,9 @@ pub fn infer<B: Host>(
     let Model { network, loss, .. } = model;
     let in_file = |e: pcalm::Error| LabError::run(from, e.to_string());
     let batch = samples.batch().map_err(in_file)?;
-    let known = rules::<B>();
-    let names = known.iter().map(|r| r.name);
-    let info = choose("rule", wanted.rule, names, |name| known.iter().find(|r| r.name == name))?;
+    let known = wanted.catalogue.rules::<B>();
+    let facts = || known.iter().map(|rule| rule.facts);
+    let info = choose("rule", wanted.rule, facts().map(|r| r.name), |name| facts().find(|r| r.name == name))?;
     if info.accelerated && wanted.nesterov == "auto" {
         extremes::needed_by("--nesterov auto")?;
     }
@@ -196,7 +199,7 @@ pub fn infer<B: Host>(
         }
     };
     settings.eta = eta.unwrap_or(settings.eta);
-    let rule = rule::build::<B>(wanted.rule, &settings)?;
+    let rule = wanted.catalogue.rule::<B>(wanted.rule, &settings)?;
     let bound = match eta {
         None => None,
         Some(eta) => {

@@ -10,6 +10,7 @@ use crate::{
     error::LabError,
     experiment::{Experiment, is_a_file, load_data, normalise},
 };
+use pcalm::Names;
 use pcalm::{
     loss::Loss,
     network::{
@@ -64,10 +65,10 @@ impl<R: Real> Model<R> {
     ///
     /// # Errors
     /// If it cannot be read or an entry is malformed; the message names the file.
-    pub fn load(path: &Path) -> Result<Self, LabError> {
+    pub fn load(path: &Path, names: &Names) -> Result<Self, LabError> {
         let file = TensorFile::<R>::load(path)?;
         let NetworkFile { network, loss } =
-            NetworkFile::from_tensors(&file).map_err(|e| LabError::run(path, e.to_string()))?;
+            NetworkFile::known_by(names, &file).map_err(|e| LabError::run(path, e.to_string()))?;
         let wrong = |problem: String| LabError::run(path, problem);
         let normalisation = normalisation(&file, network.inputs()).map_err(wrong)?;
         let task = match file.metadata.get(TASK).map(String::as_str) {
@@ -203,7 +204,7 @@ mod tests {
         let mut file = tensors(&network, Loss::SquaredError, data);
         change(&mut file);
         file.save(&path).unwrap();
-        Model::load(&path)
+        Model::load(&path, &Names::default())
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     model::Model,
 };
 use npyz::{AutoSerialize, WriterBuilder};
+use pcalm::Names;
 use pcalm::{
     backend::{Backend, Cpu, Reference},
     minibatch::{Batch, Minibatch},
@@ -33,6 +34,8 @@ pub struct Wanted<'a> {
     pub out: &'a Path,
     /// `f32` or `f64`.
     pub dtype: &'a str,
+    /// What its activation and loss are called.
+    pub names: &'a Names,
 }
 
 /// What was written.
@@ -87,7 +90,7 @@ where
     B::Real: AutoSerialize,
 {
     let ending = Ending::of(wanted.out)?;
-    let model = Model::<B::Real>::load(wanted.network)?;
+    let model = Model::<B::Real>::load(wanted.network, wanted.names)?;
     let inputs = inputs(&model, wanted)?;
     let outputs = outputs(backend, &model, &inputs)?;
     let (samples, width) = (inputs.len(), model.network.outputs());

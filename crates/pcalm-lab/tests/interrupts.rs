@@ -1,5 +1,6 @@
 //! A run interrupted at every kind of moment goes on to the files of one that was not.
 
+use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     experiment::{Experiment, Loaded},
@@ -34,7 +35,9 @@ fn experiment() -> Experiment {
 fn go(loaded: &Loaded, place: &Path, interrupt: &Interrupt, stop: &mut dyn FnMut(&News)) -> Result<End, LabError> {
     let (experiment, folder) = (experiment(), Folder::create(place)?);
     let contents = loaded.contents(&experiment)?;
-    let job = Job { experiment: &experiment, data: &loaded.data, contents: &contents, folder: &folder, interrupt };
+    let (catalogue, data) = (Catalogue::default(), &*loaded.data);
+    let job =
+        Job { experiment: &experiment, catalogue: &catalogue, data, contents: &contents, folder: &folder, interrupt };
     Ok(run(&job, &mut |news| stop(&news))?.summary.end)
 }
 

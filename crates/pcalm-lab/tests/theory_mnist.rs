@@ -3,6 +3,7 @@
 #![cfg(feature = "theory")]
 
 use pcalm::{
+    Catalogue,
     minibatch::Minibatch,
     theory::{Linearisation, Spectrum, curvature},
 };
@@ -20,7 +21,7 @@ fn measure(data: &dataset::Dataset, depth: usize) -> (f64, f64) {
     let (mut lambda, mut condition) = (0.0, 0.0);
     for seed in 0..SEEDS {
         let experiment = Experiment { depth, seed, ..Experiment::default() };
-        let plan = Plan::new(&experiment, data).unwrap();
+        let plan = Plan::new(&experiment, data, &Catalogue::default()).unwrap();
         let file = plan.network::<f64>(&experiment, data).unwrap();
         let mut batch = Gathered::default();
         batch.gather(&data.train, 0..SAMPLES);

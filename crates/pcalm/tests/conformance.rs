@@ -38,7 +38,7 @@ fn for_each_rule(mut body: impl FnMut(&RuleInfo<Reference<f64>>, &Network<f64>, 
         for_each_kind(|activation, placement, loss, kind| {
             let network = network(&[3, 5, 5, 4, 2], true, activation, placement, 4);
             let data = Data::new(&network, SAMPLES, loss, 4);
-            body(&info, &network, &data, loss, &format!("{} {kind}", info.name));
+            body(&info, &network, &data, loss, &format!("{} {kind}", info.facts.name));
         });
     }
 }
@@ -52,7 +52,7 @@ fn parts(done: &Run<f64>) -> Vec<Vec<f64>> {
 #[test]
 fn every_rule_leaves_finite_numbers_of_the_networks_shape() {
     for_each_rule(|info, network, data, loss, what| {
-        let done = run(info.name, network, data, loss, &short(network, data, loss));
+        let done = run(info.facts.name, network, data, loss, &short(network, data, loss));
         let widths = network.widths();
         let hidden = widths[..network.hidden()].iter().flat_map(|n| [*n; 3]);
         let wanted: Vec<usize> = hidden.chain([network.outputs(); 2]).map(|n| n * SAMPLES).collect();
@@ -69,10 +69,10 @@ fn every_rule_leaves_finite_numbers_of_the_networks_shape() {
 fn every_rule_gives_the_same_bits_twice_also_on_a_used_state() {
     for_each_rule(|info, network, data, loss, what| {
         let settings = short(network, data, loss);
-        let mut first = run(info.name, network, data, loss, &settings);
+        let mut first = run(info.facts.name, network, data, loss, &settings);
         let fresh = first.all_bits();
-        assert_eq!(run(info.name, network, data, loss, &settings).all_bits(), fresh, "{what}");
-        let rule = rule::build(info.name, &settings).unwrap();
+        assert_eq!(run(info.facts.name, network, data, loss, &settings).all_bits(), fresh, "{what}");
+        let rule = rule::build(info.facts.name, &settings).unwrap();
         first.minibatch.infer(network, rule.as_ref()).unwrap();
         first.minibatch.weight_gradient(network, &mut first.gradient).unwrap();
         assert_eq!(first.all_bits(), fresh, "{what}: on a used state");
@@ -83,7 +83,7 @@ fn every_rule_gives_the_same_bits_twice_also_on_a_used_state() {
 fn where_the_target_is_met_no_rule_finds_credit_or_moves_anything() {
     for_each_rule(|info, network, data, loss, what| {
         let met = Data { y: unclamped(network, data, loss), x: data.x.clone(), samples: data.samples };
-        let done = run(info.name, network, &met, loss, &short(network, &met, loss));
+        let done = run(info.facts.name, network, &met, loss, &short(network, &met, loss));
         for l in 0..=network.hidden() {
             let largest = done.credit(l).iter().fold(0.0, |m: f64, q| m.max(q.abs()));
             assert!(largest < 1e-13, "{what}: credit {largest:e} in layer {}", l + 1);
@@ -98,7 +98,7 @@ fn every_rules_gradient_descends_the_loss() {
     for_each_rule(|info, network, data, loss, what| {
         let base = short(network, data, loss);
         // Long enough for credit to have crossed the network.
-        let done = run(info.name, network, data, loss, &RuleSettings { budget: 40, ..base.clone() });
+        let done = run(info.facts.name, network, data, loss, &RuleSettings { budget: 40, ..base.clone() });
         let backprop = run("bp", network, data, loss, &base);
         let alignment = Alignment::new(&done.gradient, &backprop.gradient).whole.cosine;
         assert!(alignment > 0.0, "{what}: cosine {alignment} to the loss's own gradient");
@@ -108,14 +108,14 @@ fn every_rules_gradient_descends_the_loss() {
 #[test]
 fn converged_means_that_nothing_is_left_to_do() {
     let tolerance = 1e-7;
-    for info in all().iter().filter(|info| info.iterative) {
+    for info in all().iter().filter(|info| info.facts.iterative) {
         // Linear, where all of them are known to converge.
         let network = network(&[3, 5, 5, 4, 2], true, Activation::Identity, Placement::Pre, 4);
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 4);
         let base = settings(100_000, 0.8 * default_step(&network, &data, Loss::SquaredError));
         let long = RuleSettings { tolerance: Some(tolerance), inner_tolerance: 1e-9, nesterov: 0.5, ..base };
-        let mut done = run(info.name, &network, &data, Loss::SquaredError, &long);
-        assert_eq!(done.report.stop, Stop::Converged, "{}", info.name);
+        let mut done = run(info.facts.name, &network, &data, Loss::SquaredError, &long);
+        assert_eq!(done.report.stop, Stop::Converged, "{}", info.facts.name);
         let left = done.minibatch.map(&network, |lagrangian, state| {
             let mut gradient = state.activities().clone();
             lagrangian.credit(state, DualStep::Still);
@@ -123,7 +123,7 @@ fn converged_means_that_nothing_is_left_to_do() {
             gradient.max_abs()
         });
         let left = left.unwrap()[0];
-        assert!(left <= tolerance, "{}: {left:e} left", info.name);
+        assert!(left <= tolerance, "{}: {left:e} left", info.facts.name);
     }
 }
 
@@ -131,11 +131,11 @@ fn converged_means_that_nothing_is_left_to_do() {
 fn every_rules_work_is_counted_and_grows_with_the_samples() {
     for_each_rule(|info, network, data, loss, what| {
         let settings = short(network, data, loss);
-        let one = run(info.name, network, data, loss, &settings).report;
+        let one = run(info.facts.name, network, data, loss, &settings).report;
         assert!(one.work.multiply_adds > 0 && one.work.sample_products > 0, "{what}");
         let twice = |values: &[f64]| [values, values].concat();
         let double = Data { x: twice(&data.x), y: twice(&data.y), samples: 2 * SAMPLES };
-        let two = run(info.name, network, &double, loss, &settings).report;
+        let two = run(info.facts.name, network, &double, loss, &settings).report;
         // A solve ends when the whole block is solved: as many steps for a copy as for the original.
         assert_eq!(two.work.multiply_adds, 2 * one.work.multiply_adds, "{what}");
         assert_eq!(two.work.sample_products, 2 * one.work.sample_products, "{what}");
@@ -151,7 +151,7 @@ fn every_list_has_names_of_its_own_that_lead_back_to_their_rows() {
             |n: &&str| !n.is_empty() && n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         assert!(names.iter().all(tidy), "{names:?}");
     };
-    distinct(all().iter().map(|r| r.name).collect());
+    distinct(all().iter().map(|r| r.facts.name).collect());
     distinct(ACTIVATIONS.iter().map(|a| a.name()).collect());
     distinct(Loss::ALL.iter().map(|l| l.name()).collect());
     distinct(Placement::ALL.iter().map(|p| p.name()).collect());
@@ -173,10 +173,14 @@ fn every_list_has_names_of_its_own_that_lead_back_to_their_rows() {
     }
     for info in all() {
         let built = (info.build)(&RuleSettings::default()).unwrap();
-        assert_eq!(built.name(), info.name);
-        assert!(!info.summary.is_empty() && !info.source.is_empty(), "{}", info.name);
+        assert_eq!(built.name(), info.facts.name);
+        assert!(!info.facts.summary.is_empty() && !info.facts.source.is_empty(), "{}", info.facts.name);
         // A closed form takes no step that could be unstable.
-        assert!(info.iterative || (info.dual_step)(&RuleSettings::default(), 1.0) == 0.0, "{}", info.name);
+        assert!(
+            info.facts.iterative || (info.facts.dual_step)(&RuleSettings::default(), 1.0) == 0.0,
+            "{}",
+            info.facts.name
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use pcalm::{
     activation::{ACTIVATIONS, Activation},
     checkpoint::Checkpoint,
     loss::Loss,
+    names::Names,
     network::{Network, Placement, file::NetworkFile},
     optimizer::{OPTIMIZERS, Optimizer, Settings},
     real::Real,
@@ -48,7 +49,7 @@ fn check_round_trips<R: Real>() {
     for info in OPTIMIZERS {
         let before = checkpoint::<R>(Settings { method: info.method, ..Settings::default() });
         let bytes = before.file().to_bytes().unwrap();
-        let after = Checkpoint::<R>::from_bytes(&bytes).unwrap();
+        let after = Checkpoint::<R>::from_bytes(&Names::default(), &bytes).unwrap();
         assert_eq!(after, before, "{}", info.name);
         assert_eq!(weight_bits(&after.network), weight_bits(&before.network));
         assert_eq!((after.updates, after.moments.len()), (2, info.moments));
@@ -122,7 +123,7 @@ fn refused(named: &str, change: impl Fn(&mut TensorFile<f64>)) {
     let whole = checkpoint::<f64>(Settings::default()).file().to_bytes().unwrap();
     let mut file = TensorFile::from_bytes(&whole).unwrap();
     change(&mut file);
-    match Checkpoint::<f64>::from_bytes(&file.to_bytes().unwrap()) {
+    match Checkpoint::<f64>::from_bytes(&Names::default(), &file.to_bytes().unwrap()) {
         Err(Error::File(message)) => assert!(message.contains(named), "`{message}` does not name {named}"),
         other => panic!("expected an invalid file naming {named}, got {other:?}"),
     }
@@ -243,9 +244,13 @@ fn tensors_of_types_that_are_not_read_are_no_ones_trouble_who_does_not_ask_for_t
         assert_eq!(NetworkFile::from_tensors(&file).unwrap(), network, "{dtype:?}");
         let message = file.matrix("labels").unwrap_err().to_string();
         assert!(message.contains("`labels` has type") && message.contains(&format!("{dtype:?}")), "{message}");
-        assert_eq!(Checkpoint::from_bytes(&with_foreign(&kept.file(), "labels", dtype)).unwrap(), kept);
+        assert_eq!(
+            Checkpoint::from_bytes(&Names::default(), &with_foreign(&kept.file(), "labels", dtype)).unwrap(),
+            kept
+        );
         for name in ["w.3", "moment.1.2", "own.x"] {
-            let message = Checkpoint::<f64>::from_bytes(&with_foreign(&kept.file(), name, dtype)).unwrap_err();
+            let message =
+                Checkpoint::<f64>::from_bytes(&Names::default(), &with_foreign(&kept.file(), name, dtype)).unwrap_err();
             assert!(message.to_string().contains(&format!("`{name}` has type")), "{message}");
         }
     }
@@ -267,7 +272,7 @@ fn check_vectors<R: Real>() {
     let plain = checkpoint::<R>(Settings::default());
     let kept = plain.clone().with_vector("top.1", long.clone()).with_vector("empty", vec![]);
     let (before, bytes) = (plain.file().to_bytes().unwrap(), kept.file().to_bytes().unwrap());
-    let after = Checkpoint::<R>::from_bytes(&bytes).unwrap();
+    let after = Checkpoint::<R>::from_bytes(&Names::default(), &bytes).unwrap();
     assert_eq!(after, kept);
     assert_eq!(bits(&after.vectors["top.1"]), bits(&long));
     assert_eq!((after.vectors.len(), after.file().to_bytes().unwrap() == bytes), (2, true));
@@ -290,11 +295,11 @@ fn a_callers_vectors_come_back_from_a_checkpoint_with_the_same_bits() {
 fn a_truncated_or_lengthened_checkpoint_is_an_error() {
     let whole = checkpoint::<f32>(Settings::default()).file().to_bytes().unwrap();
     for length in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
-        let found = Checkpoint::<f32>::from_bytes(&whole[..length]);
+        let found = Checkpoint::<f32>::from_bytes(&Names::default(), &whole[..length]);
         assert!(matches!(found, Err(Error::File(_))), "{length} of {} bytes", whole.len());
     }
     let longer = [&whole[..], &[0]].concat();
-    assert!(matches!(Checkpoint::<f32>::from_bytes(&longer), Err(Error::File(_))));
+    assert!(matches!(Checkpoint::<f32>::from_bytes(&Names::default(), &longer), Err(Error::File(_))));
 }
 
 #[test]
@@ -305,7 +310,7 @@ fn no_single_wrong_byte_in_the_header_makes_reading_panic() {
         for flip in [0x01, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= flip;
-            if let Err(error) = Checkpoint::<f32>::from_bytes(&bytes) {
+            if let Err(error) = Checkpoint::<f32>::from_bytes(&Names::default(), &bytes) {
                 assert!(matches!(error, Error::File(_)), "byte {at}: {error:?}");
             }
         }

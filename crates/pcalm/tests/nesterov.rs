@@ -112,8 +112,8 @@ fn it_is_stable_up_to_the_step_its_bound_names() {
         };
         assert!(distance(0.99 * limit, 1200) < distance(0.99 * limit, 12), "β = {beta}: unstable below its limit");
         assert!(distance(1.01 * limit, 600) > distance(1.01 * limit, 12), "β = {beta}: stable above its limit");
-        let info = rule::rules::<pcalm::backend::Cpu>().into_iter().find(|r| r.name == "pc-nesterov").unwrap();
-        let alpha = (info.dual_step)(&RuleSettings { nesterov: beta, ..RuleSettings::default() }, 1.0);
+        let info = rule::rules::<pcalm::backend::Cpu>().into_iter().find(|r| r.facts.name == "pc-nesterov").unwrap();
+        let alpha = (info.facts.dual_step)(&RuleSettings { nesterov: beta, ..RuleSettings::default() }, 1.0);
         let bound = pcalm::error::StabilityBound::new(limit, h, 1.0, alpha);
         assert!((bound.value - pcalm::error::StabilityBound::LIMIT).abs() < 1e-12, "β = {beta}: {}", bound.value);
     }

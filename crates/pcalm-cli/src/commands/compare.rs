@@ -3,6 +3,7 @@
 use super::{Failure, experiment};
 use crate::{Outcome, args::CompareArgs, output, progress::Display, signals};
 use clap::ArgMatches;
+use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
@@ -19,10 +20,10 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     let contest = contest(args, &experiment)?;
     let interrupt = signals::interrupt()?;
-    let loaded = Loaded::new(&experiment)?;
+    let (loaded, catalogue) = (Loaded::new(&experiment)?, Catalogue::default());
     // All rules are checked before the first one trains.
     for rule in &contest.rules {
-        check_options(&Experiment { rule: rule.clone(), ..experiment.clone() }, &loaded.data)?;
+        check_options(&Experiment { rule: rule.clone(), ..experiment.clone() }, &catalogue, &loaded.data)?;
     }
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?.without(OWN);
@@ -33,7 +34,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     sign(folder, COMMAND, (&experiment, &contents))?;
     let mut display = Display::new(args.common.quiet);
     let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
-    let finished = compare(&contest, &experiment, &loaded, folder, &interrupt, &mut news);
+    let finished = compare(&contest, &experiment, &loaded, folder, &catalogue, &interrupt, &mut news);
     // Where not even the first run could begin, the folder is not occupied.
     let runs: Vec<_> = contest.runs(&experiment).map(|(name, _)| Folder::existing(&folder.file(&name))).collect();
     let finished = finished.inspect_err(|_| {

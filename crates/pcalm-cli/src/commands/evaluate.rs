@@ -2,6 +2,7 @@
 
 use super::{Failure, part};
 use crate::{Outcome, args::EvaluateArgs, output};
+use pcalm::Names;
 use pcalm_lab::{
     destination,
     evaluation::{Evaluation, check_ending, evaluate, picture},
@@ -21,7 +22,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome, Failure> {
         test_samples: args.test_samples,
         ..args.shift.on(args.origin.experiment(&args.dataset))
     };
-    let found = evaluate(&args.network, &experiment, part, &args.dtype)?;
+    let found = evaluate((&args.network, &Names::default()), &experiment, part, &args.dtype)?;
     if let Some(path) = &args.picture {
         picture(&found, path)?;
     }

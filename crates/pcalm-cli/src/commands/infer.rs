@@ -6,7 +6,10 @@ use crate::{
     args::{InferArgs, Origin, Shift},
     output,
 };
-use pcalm::backend::{Cpu, Host, Reference};
+use pcalm::{
+    backend::{Cpu, Reference},
+    catalogue::{Catalogue, Engine},
+};
 use pcalm_lab::{
     LabError, destination,
     folder::write_whole,
@@ -37,8 +40,9 @@ pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_on<B: Host>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
-    let model = Model::<B::Real>::load(&args.network)?;
+fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
+    let catalogue = Catalogue::default();
+    let model = Model::<B::Real>::load(&args.network, catalogue.names())?;
     let (samples, from) = match (&args.batch, &args.dataset) {
         (Some(path), _) => (Samples::load(path)?, path.as_path()),
         (None, dataset) => {
@@ -50,6 +54,7 @@ fn run_on<B: Host>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
     };
     let settings = Settings {
         rule: &args.rule,
+        catalogue: &catalogue,
         budget: &args.budget,
         eta: &args.eta,
         alpha: args.alpha,

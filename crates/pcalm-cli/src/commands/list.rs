@@ -21,7 +21,9 @@ pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
     let lists: &[List] = &[
         ("rules", || {
             let all = rules::<Reference<f32>>();
-            all.iter().map(|r| Entry { name: r.name, summary: format!("{} ({})", r.summary, r.source) }).collect()
+            all.iter()
+                .map(|r| Entry { name: r.facts.name, summary: format!("{} ({})", r.facts.summary, r.facts.source) })
+                .collect()
         }),
         ("datasets", || DATASETS.iter().map(|d| Entry { name: d.name, summary: d.summary.into() }).collect()),
         ("activations", || ACTIVATIONS.iter().map(|a| Entry { name: a.name(), summary: a.summary().into() }).collect()),

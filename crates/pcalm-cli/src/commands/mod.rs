@@ -24,6 +24,7 @@ use crate::{
     args::{Cli, Command, Common},
 };
 use clap::{ArgMatches, parser::ValueSource};
+use pcalm::Names;
 use pcalm_lab::{
     LabError,
     choice::choose,
@@ -82,7 +83,7 @@ fn experiment_over(flags: &Experiment, file: Option<ConfigFile>, matches: &ArgMa
     let defaults = table(&to_toml(&Experiment::default())?, Path::new("defaults"))?;
     let asks = |key: &str| file.get(key).is_some_and(|value| defaults.get(key) != Some(value));
     check_effects(&merged, |key| flag(key) || asks(key))?;
-    fit_to_init(&anchored(&merged)?, |key| flag(key) || file.contains_key(key))
+    fit_to_init(&anchored(&merged)?, &Names::default(), |key| flag(key) || file.contains_key(key))
 }
 
 /// That what was asked for can have an effect.

@@ -2,6 +2,7 @@
 
 use super::{Failure, part};
 use crate::{Outcome, args::PredictArgs, output};
+use pcalm::Names;
 use pcalm_lab::{
     destination,
     prediction::{Wanted, check_ending, predict},
@@ -14,7 +15,7 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     destination::check("out", &args.out, inputs, args.force)?;
     let experiment = args.shift.on(args.origin.experiment(&args.dataset));
     let (network, out, dtype) = (args.network.as_path(), args.out.as_path(), args.dtype.as_str());
-    let done = predict(&Wanted { network, experiment: &experiment, part, out, dtype })?;
+    let done = predict(&Wanted { network, experiment: &experiment, part, out, dtype, names: &Names::default() })?;
     output::report(&done, args.json, |text| {
         writeln!(text, "{} samples, {} outputs each: {}", done.samples, done.outputs, done.path.display())
     })?;

@@ -7,6 +7,7 @@ use crate::{
     output, signals,
     sweep_progress::SweepDisplay,
 };
+use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     experiment::{
@@ -46,8 +47,8 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let interrupt = signals::interrupt()?;
-    let samples = Samples::default();
-    let cells = grid(&text, path, &samples, None)?;
+    let (samples, catalogue) = (Samples::default(), Catalogue::default());
+    let cells = grid(&text, path, &samples, &catalogue, None)?;
     let stem = path.file_stem().unwrap_or_default();
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem));
     if let Some(found) = Holding::of(&Folder::existing(&out))? {
@@ -57,7 +58,7 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     let store = Store::create(&out)?;
     store.keep_grid(&text, &cells)?;
     let display = SweepDisplay::new(args.quiet);
-    let outcome = sweep(&store, &cells, options, &samples, &interrupt, &|news| display.tell(news));
+    let outcome = sweep(&store, &cells, options, (&samples, &catalogue), &interrupt, &|news| display.tell(news));
     display.finish();
     let tally = outcome?;
     let dir = out.display();

@@ -7,6 +7,7 @@ use crate::{
     output,
 };
 use clap::ArgMatches;
+use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     experiment::{Budget, Experiment, Loaded, Options, merge_own, options_of},
@@ -63,7 +64,7 @@ fn case<T: Options + Clone>(
     let experiment = experiment_over(given, file, matches)?;
     let loaded = Loaded::new(&experiment)?;
     let (first, count) = which(&own);
-    let case = Case::new(&experiment, &loaded.data, first, count)?;
+    let case = Case::new(&experiment, &Catalogue::default(), &loaded.data, first, count)?;
     let budget = Budget::parse(&experiment.budget)?.cycles(case.network.depth())?;
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(&format!("theory {question}"), &experiment, &contents)?.with(&own)?;

@@ -3,6 +3,7 @@
 use super::{Failure, experiment, is_explicit, number};
 use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
+use pcalm::{Catalogue, Names};
 use pcalm_lab::{
     LabError,
     experiment::{Contents, Experiment, Loaded, changeable, from_flags_and_file, from_toml, may_change, option_names},
@@ -32,7 +33,7 @@ fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
     let interrupt = signals::interrupt()?;
     let loaded = Loaded::new(&experiment)?;
     // What cannot be run is found out before a folder is made.
-    check_options(&experiment, &loaded.data)?;
+    check_options(&experiment, &Catalogue::default(), &loaded.data)?;
     let contents = loaded.contents(&experiment)?;
     let holding = Holding::new(COMMAND, &experiment, &contents)?;
     let stem = format!("train-{}-seed{}", experiment.rule, experiment.seed);
@@ -77,7 +78,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     let experiment = from_flags_and_file(&flags, |id| is_explicit(matches, id), &text, &path)?;
     let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != End::Interrupted);
     if let Some(outcome) = ended {
-        check(&folder)?;
+        check(&folder, &Names::default())?;
         let extends = experiment.epochs > known.epochs;
         if experiment == known {
             output::note(format_args!("{} is finished; nothing was run", dir.display()));
@@ -140,7 +141,7 @@ fn go(
     interrupt: &Interrupt,
 ) -> Result<Outcome, Failure> {
     let folder = tenancy.folder();
-    let job = Job { experiment, data: &loaded.data, contents, folder, interrupt };
+    let job = Job { experiment, catalogue: &Catalogue::default(), data: &loaded.data, contents, folder, interrupt };
     let mut display = Display::new(args.common.quiet);
     let title = format!("{} seed {}", experiment.rule, experiment.seed);
     let outcome = train(&job, &mut |news| display.tell(&title, news))?;

@@ -15,6 +15,7 @@ use crate::{
     stats::{Paired, mean, paired},
     tenancy::{Holding, occupied},
 };
+use pcalm::Catalogue;
 use serde::Serialize;
 
 /// One row of the comparison: a rule over all seeds.
@@ -94,6 +95,7 @@ pub fn compare(
     base: &Experiment,
     loaded: &Loaded,
     folder: &Folder,
+    catalogue: &Catalogue,
     interrupt: &Interrupt,
     news: &mut dyn FnMut(&str, u64, News),
 ) -> Result<Vec<Outcome>, LabError> {
@@ -115,7 +117,7 @@ pub fn compare(
             None => {
                 let mut tell = |n: News| news(&experiment.rule, experiment.seed, n);
                 let (data, contents) = (&*loaded.data, &contents);
-                let job = Job { experiment: &experiment, data, contents, folder: &place, interrupt };
+                let job = Job { experiment: &experiment, catalogue, data, contents, folder: &place, interrupt };
                 run::run(&job, &mut tell)?
             }
         };

@@ -14,6 +14,7 @@ use crate::{
     prediction::largest,
     record::{accuracy, r2},
 };
+use pcalm::Names;
 use pcalm::{
     backend::{Backend, Cpu, Reference},
     loss::Loss,
@@ -55,18 +56,28 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// If a file cannot be read, the data set does not fit the network, or its outputs are not finite.
-pub fn evaluate(network: &Path, e: &Experiment, part: Part, dtype: &str) -> Result<Evaluation, LabError> {
+pub fn evaluate(
+    (network, names): (&Path, &Names),
+    e: &Experiment,
+    part: Part,
+    dtype: &str,
+) -> Result<Evaluation, LabError> {
     match dtype {
-        "f32" => evaluate_on(Cpu::new(), network, e, part),
-        "f64" => evaluate_on(Reference::<f64>::new(), network, e, part),
+        "f32" => evaluate_on(Cpu::new(), (network, names), e, part),
+        "f64" => evaluate_on(Reference::<f64>::new(), (network, names), e, part),
         other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
     }
 }
 
-fn evaluate_on<B: Backend>(backend: B, network: &Path, e: &Experiment, part: Part) -> Result<Evaluation, LabError> {
-    let model = Model::<B::Real>::load(network)?;
+fn evaluate_on<B: Backend>(
+    backend: B,
+    (network, names): (&Path, &Names),
+    e: &Experiment,
+    part: Part,
+) -> Result<Evaluation, LabError> {
+    let model = Model::<B::Real>::load(network, names)?;
     let data = model.data(e)?;
-    let names = data.class_names;
+    let called = data.class_names;
     let samples = match part {
         Part::Train => data.train,
         Part::Test => data.test,
@@ -86,7 +97,7 @@ fn evaluate_on<B: Backend>(backend: B, network: &Path, e: &Experiment, part: Par
     };
     match &samples.targets {
         Targets::Classes { labels, classes } => {
-            evaluation.classes = names.unwrap_or_else(|| (0..*classes).map(|c| c.to_string()).collect());
+            evaluation.classes = called.unwrap_or_else(|| (0..*classes).map(|c| c.to_string()).collect());
             evaluation.confusion = (*classes <= MOST_IN_TABLE).then(|| confusion(labels, *classes, &outputs));
         }
         Targets::Real { values, dim } => {

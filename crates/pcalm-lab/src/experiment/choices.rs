@@ -3,14 +3,15 @@
 use super::{Budget, Experiment};
 use crate::{choice::choose, error::LabError};
 use pcalm::{
-    activation::{ACTIVATIONS, Activation},
-    backend::Reference,
+    activation::Activation,
+    backend::Cpu,
+    catalogue::Catalogue,
     loss::Loss,
     network::{Network, Placement},
     optimizer::{MethodInfo, OPTIMIZERS, Schedule},
     parametrization::{PARAMETRIZATIONS, Parametrization},
     real::Real,
-    rule::{Credit, RuleInfo, rules},
+    rule::{Credit, RuleFacts},
 };
 
 /// Which edges a network has.
@@ -57,7 +58,7 @@ pub struct Choices {
     pub(super) optimizer: &'static MethodInfo,
     pub(super) schedule: Schedule,
     pub(super) credit: Credit,
-    pub(super) rule: RuleInfo<Reference<f32>>,
+    pub(super) rule: RuleFacts,
     pub(super) drop_last: bool,
     pub(super) budget: Budget,
 }
@@ -67,23 +68,21 @@ impl Choices {
     ///
     /// # Errors
     /// If one is unknown, or the budget is none; the message names the option and what there is.
-    pub fn of(e: &Experiment) -> Result<Self, LabError> {
-        let row = |name: &str| rules::<Reference<f32>>().into_iter().find(|r| r.name == name);
+    pub fn of(e: &Experiment, catalogue: &Catalogue) -> Result<Self, LabError> {
+        let (names, rules) = (catalogue.names(), catalogue.rules::<Cpu>());
+        let rules = || rules.iter().map(|rule| rule.facts);
         switch("dtype", &e.dtype, ["f32", "f64"])?;
         Ok(Choices {
-            activation: choose(
-                "activation",
-                &e.activation,
-                ACTIVATIONS.iter().map(|a| a.name()),
-                Activation::from_name,
-            )?,
+            activation: choose("activation", &e.activation, names.activations().iter().map(|a| a.name()), |name| {
+                names.activation(name)
+            })?,
             placement: choose(
                 "placement",
                 &e.placement,
                 Placement::ALL.iter().map(|p| p.name()),
                 Placement::from_name,
             )?,
-            loss: choose("loss", &e.loss, Loss::ALL.iter().map(|l| l.name()), Loss::from_name)?,
+            loss: choose("loss", &e.loss, names.losses().iter().map(|l| l.name()), |name| names.loss(name))?,
             topology: choose("topology", &e.topology, Topology::ALL.iter().map(|t| t.name()), |name| {
                 Topology::ALL.iter().copied().find(|t| t.name() == name)
             })?,
@@ -100,7 +99,7 @@ impl Choices {
                 Schedule::ALL.iter().copied().find(|s| s.name() == name)
             })?,
             credit: choose("credit", &e.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
-            rule: choose("rule", &e.rule, rules::<Reference<f32>>().iter().map(|r| r.name), row)?,
+            rule: choose("rule", &e.rule, rules().map(|r| r.name), |name| rules().find(|r| r.name == name))?,
             drop_last: switch("last-batch", &e.last_batch, ["drop", "keep"])?,
             budget: Budget::parse(&e.budget)?,
         })

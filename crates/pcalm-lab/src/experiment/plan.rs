@@ -3,7 +3,7 @@
 use super::{Choices, Experiment, choices::Topology, start::shape};
 use crate::{dataset::Dataset, error::LabError, extremes, model::check_fit};
 use pcalm::{
-    backend::Backend,
+    catalogue::{Catalogue, Engine},
     loss::Loss,
     network::file::NetworkFile,
     objective::Objective,
@@ -24,6 +24,8 @@ const DEEPEST: usize = 1_000_000;
 pub struct Plan {
     /// Shape of the network.
     pub architecture: Architecture,
+    /// What names stand for.
+    pub catalogue: Catalogue,
     /// How its weights are drawn.
     pub parametrization: Parametrization,
     /// Loss and penalties.
@@ -58,7 +60,7 @@ impl Plan {
     ///
     /// # Errors
     /// If an option's value is unknown or out of range; the message names the option.
-    pub fn new(experiment: &Experiment, data: &Dataset) -> Result<Self, LabError> {
+    pub fn new(experiment: &Experiment, data: &Dataset, catalogue: &Catalogue) -> Result<Self, LabError> {
         let e = experiment;
         let Choices {
             activation,
@@ -72,7 +74,7 @@ impl Plan {
             rule,
             drop_last,
             budget,
-        } = Choices::of(e)?;
+        } = Choices::of(e, catalogue)?;
 
         if topology == Topology::File && e.init.is_none() {
             return Err(LabError::option("topology", "`file` needs a network file; give it with --init"));
@@ -124,6 +126,7 @@ impl Plan {
             return Err(LabError::option("batch", problem));
         }
         Ok(Plan {
+            catalogue: catalogue.clone(),
             parametrization,
             objective: Objective::new(loss, &e.rho)?,
             auto_eta,
@@ -163,7 +166,7 @@ impl Plan {
             let network = self.architecture.draw(self.parametrization, experiment.gamma0, experiment.seed)?;
             return Ok(NetworkFile { network, loss: self.objective.loss() });
         };
-        let file = NetworkFile::<R>::load(path)?;
+        let file = NetworkFile::<R>::load_known_by(self.catalogue.names(), path)?;
         check_fit(&file.network, data, path)?;
         if shape(&file.network) != self.architecture || file.loss != self.objective.loss() {
             let problem = "the options describe another network than this file; `fit_to_init` makes them agree";
@@ -177,9 +180,9 @@ impl Plan {
 ///
 /// # Errors
 /// If a setting is out of range for the rule.
-pub fn rule<B: Backend>(name: &str, plan: &Plan, eta: f64) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
+pub fn rule<B: Engine>(name: &str, plan: &Plan, eta: f64) -> Result<pcalm::rule::BoxedRule<B>, LabError> {
     let settings = RuleSettings { eta, ..plan.rule.clone() };
-    Ok(pcalm::rule::build(name, &settings)?)
+    Ok(plan.catalogue.rule(name, &settings)?)
 }
 
 /// How far from 1 the targets of a sample may sum for the cross-entropy.

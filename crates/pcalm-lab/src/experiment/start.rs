@@ -4,6 +4,7 @@ use super::{Experiment, choices::Topology};
 use crate::error::LabError;
 use pcalm::{
     activation::Activation,
+    names::Names,
     network::{Network, file::NetworkFile},
     parametrization::Architecture,
     real::Real,
@@ -14,9 +15,9 @@ use pcalm::{
 ///
 /// # Errors
 /// If the file cannot be used, or an option that was given contradicts it.
-pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Experiment, LabError> {
+pub fn fit_to_init(e: &Experiment, names: &Names, is_given: impl Fn(&str) -> bool) -> Result<Experiment, LabError> {
     let Some(path) = &e.init else { return Ok(e.clone()) };
-    let file = NetworkFile::<f64>::load(path)?;
+    let file = NetworkFile::<f64>::load_known_by(names, path)?;
     let shape = shape(&file.network);
     let hidden = &shape.widths[1..shape.widths.len() - 1];
     let uniform = hidden.iter().all(|n| *n == hidden[0]);
@@ -25,13 +26,13 @@ pub fn fit_to_init(e: &Experiment, is_given: impl Fn(&str) -> bool) -> Result<Ex
         Err(LabError::option(option, problem))
     };
     let topology = Topology::of(&file.network).name();
-    let names = [
+    let chosen = [
         ("topology", &e.topology, topology),
         ("activation", &e.activation, shape.activation.name()),
         ("placement", &e.placement, shape.placement.name()),
         ("loss", &e.loss, file.loss.name()),
     ];
-    for (option, asked, found) in names {
+    for (option, asked, found) in chosen {
         if is_given(option) && asked != found {
             return refuse(option, format!("`{asked}`"), format!("`{found}`"));
         }

@@ -9,6 +9,7 @@ use crate::{
     sweep::{Cell, News, Options, Progress, Store, grid, look, sweep},
     theory::Case,
 };
+use pcalm::Catalogue;
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -33,6 +34,7 @@ pub struct Lab<'a> {
     datasets: Vec<String>,
     store: Store,
     samples: Samples,
+    catalogue: Catalogue,
     interrupt: &'a Interrupt,
     news: &'a (dyn Fn(News) + Sync),
     /// Grids asked for, to be written beside the figure.
@@ -70,7 +72,16 @@ impl<'a> Lab<'a> {
             return Err(LabError::option("data-dir", format!("{problem}; --dataset chooses another set")));
         }
         let store = Store::create(folder)?;
-        Ok(Lab { setting, datasets, store, samples: Samples::default(), interrupt, news, grids: Mutex::default() })
+        Ok(Lab {
+            setting,
+            datasets,
+            store,
+            samples: Samples::default(),
+            catalogue: Catalogue::default(),
+            interrupt,
+            news,
+            grids: Mutex::default(),
+        })
     }
 
     /// How much to run.
@@ -98,13 +109,20 @@ impl<'a> Lab<'a> {
         let mut base = table(&self.base(), path)?;
         base.extend(table(options, path)?);
         let text = format!("[base]\n{base}\n{rest}");
-        let cells = grid(&text, path, &self.samples, self.setting.data_dir.as_deref())?;
+        let cells = grid(&text, path, &self.samples, &self.catalogue, self.setting.data_dir.as_deref())?;
         let mut grids = self.grids.lock().unwrap_or_else(PoisonError::into_inner);
         if !grids.contains(&text) {
             grids.push(text);
         }
         drop(grids);
-        let tally = sweep(&self.store, &cells, self.setting.options, &self.samples, self.interrupt, self.news)?;
+        let tally = sweep(
+            &self.store,
+            &cells,
+            self.setting.options,
+            (&self.samples, &self.catalogue),
+            self.interrupt,
+            self.news,
+        )?;
         if tally.failed > 0 {
             self.report_failure(&cells)?;
         }
@@ -150,7 +168,7 @@ impl<'a> Lab<'a> {
     pub fn case(&self, experiment: &Experiment, samples: usize) -> Result<Case, LabError> {
         let (dataset, data_dir) = (self.datasets[0].clone(), self.setting.data_dir.clone());
         let experiment = Experiment { dataset, data_dir, ..experiment.clone() };
-        Case::new(&experiment, &self.samples.of(&experiment)?.data, 0, samples)
+        Case::new(&experiment, &self.catalogue, &self.samples.of(&experiment)?.data, 0, samples)
     }
 
     /// The grids asked for since the last call.

@@ -19,6 +19,7 @@ use crate::{
 };
 use pcalm::{
     backend::Host,
+    catalogue::Engine,
     error::StabilityBound,
     minibatch::Minibatch,
     network::Network,
@@ -30,13 +31,13 @@ use pcalm::{
 /// Samples that a warning about the stability bound looks at.
 const FEW: usize = 16;
 
-impl<'a, B: Host + Copy> Run<'a, B> {
+impl<'a, B: Engine + Copy> Run<'a, B> {
     pub(super) fn start(backend: B, job: &'a Job<'a>, news: &mut dyn FnMut(News)) -> Result<Self, LabError> {
         let Job { experiment, data, folder, .. } = *job;
-        let mut plan = Plan::new(experiment, data)?;
+        let mut plan = Plan::new(experiment, data, job.catalogue)?;
         memory::afford(&plan, experiment, &backend)?;
         let identity = Identity::new(experiment, job.contents)?;
-        let saved = Saved::<B::Real>::read(folder)?;
+        let saved = Saved::<B::Real>::read(folder, job.catalogue.names())?;
         let changed = saved.as_ref().map(|s| s.compare(&identity, folder)).transpose()?.unwrap_or_default();
 
         // What is drawn or read from --init is needed only to begin with.

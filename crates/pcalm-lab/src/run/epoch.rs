@@ -6,10 +6,10 @@ use crate::{
     error::LabError,
     record::{EpochRow, LayerRow},
 };
-use pcalm::{Error, backend::Host, minibatch::Score, train::Probe};
+use pcalm::{Error, catalogue::Engine, minibatch::Score, train::Probe};
 use std::time::Instant;
 
-impl<B: Host + Copy> Run<'_, B> {
+impl<B: Engine + Copy> Run<'_, B> {
     /// Evaluates and probes at the end of an epoch, and writes it down as a whole.
     pub(super) fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
         let clock = Instant::now();

@@ -27,7 +27,8 @@ use crate::{
 };
 use pcalm::{
     Error,
-    backend::{Cpu, Host, Reference},
+    backend::{Cpu, Reference},
+    catalogue::{Catalogue, Engine},
     error::StabilityBound,
     loss::Loss,
     minibatch::{Minibatch, Report},
@@ -94,6 +95,8 @@ pub enum News<'a> {
 pub struct Job<'a> {
     /// The options.
     pub experiment: &'a Experiment,
+    /// What names stand for in them.
+    pub catalogue: &'a Catalogue,
     /// The samples.
     pub data: &'a Dataset,
     /// What the files read hold.
@@ -133,18 +136,18 @@ pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
 ///
 /// # Errors
 /// If an option is out of range, does not fit the data, or asks for more memory than there is.
-pub fn check_options(experiment: &Experiment, data: &Dataset) -> Result<(), LabError> {
-    let plan = Plan::new(experiment, data)?;
+pub fn check_options(experiment: &Experiment, catalogue: &Catalogue, data: &Dataset) -> Result<(), LabError> {
+    let plan = Plan::new(experiment, data, catalogue)?;
     // With any step size where it is still to be measured.
     let settings = RuleSettings { eta: begin::first_eta(&plan, Some(1.0)), ..plan.rule.clone() };
-    pcalm::rule::build::<Reference<f64>>(&experiment.rule, &settings)?;
+    catalogue.rule::<Reference<f64>>(&experiment.rule, &settings)?;
     match experiment.dtype.as_str() {
         "f64" => memory::afford(&plan, experiment, &Reference::<f64>::new()),
         _ => memory::afford(&plan, experiment, &Cpu::new()),
     }
 }
 
-struct Run<'a, B: Host> {
+struct Run<'a, B: Engine> {
     job: &'a Job<'a>,
     plan: Plan,
     loss: Loss,
@@ -183,7 +186,7 @@ impl From<Error> for Halt {
     }
 }
 
-impl<B: Host + Copy> Run<'_, B> {
+impl<B: Engine + Copy> Run<'_, B> {
     fn train(mut self, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
         let _careful = self.job.interrupt.careful();
         let experiment = self.job.experiment;
@@ -311,7 +314,8 @@ impl<B: Host + Copy> Run<'_, B> {
         self.progress.lengths = self.tables.lengths();
         self.write_cost()?;
         let (network, optimizer) = (self.trainer.network(), self.trainer.optimizer());
-        saved::write(self.job.folder, (network, self.loss, optimizer), &self.progress, &self.identity)?;
+        let names = self.job.catalogue.names();
+        saved::write((self.job.folder, names), (network, self.loss, optimizer), &self.progress, &self.identity)?;
         self.saved = Some(now);
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::{
     tenancy::Holding,
     watch::WatchState,
 };
+use pcalm::Names;
 use pcalm::{checkpoint::Checkpoint, loss::Loss, network::Network, optimizer::Optimizer, real::Real};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -76,16 +77,16 @@ impl<R: Real> Saved<R> {
     ///
     /// # Errors
     /// If it is damaged.
-    pub fn read(folder: &Folder) -> Result<Option<Self>, LabError> {
+    pub fn read(folder: &Folder, names: &Names) -> Result<Option<Self>, LabError> {
         if !folder.has(names::CHECKPOINT) {
             return Ok(None);
         }
-        Self::from_bytes(&folder.read(names::CHECKPOINT)?, folder).map(Some)
+        Self::from_bytes(&folder.read(names::CHECKPOINT)?, folder, names).map(Some)
     }
 
-    fn from_bytes(bytes: &[u8], folder: &Folder) -> Result<Self, LabError> {
+    fn from_bytes(bytes: &[u8], folder: &Folder, names: &Names) -> Result<Self, LabError> {
         let path = folder.file(names::CHECKPOINT);
-        let checkpoint = Checkpoint::from_bytes(bytes).map_err(|e| LabError::run(&path, e.to_string()))?;
+        let checkpoint = Checkpoint::from_bytes(names, bytes).map_err(|e| LabError::run(&path, e.to_string()))?;
         let note = |key: &str| {
             let lacking = "does not say which run it belongs to and where that stands, as those of earlier versions; \
                            begin anew with --force";
@@ -118,8 +119,8 @@ impl<R: Real> Saved<R> {
 ///
 /// # Errors
 /// If it is not, or a file is damaged.
-pub fn check(folder: &Folder) -> Result<(), LabError> {
-    let (saved, holding) = (Saved::<f32>::read(folder)?, Holding::of(folder)?);
+pub fn check(folder: &Folder, names: &Names) -> Result<(), LabError> {
+    let (saved, holding) = (Saved::<f32>::read(folder, names)?, Holding::of(folder)?);
     let identity = holding.and_then(|holding| holding.identity);
     saved.zip(identity).map_or(Ok(()), |(saved, identity)| saved.compare(&identity, folder).map(|_| ()))
 }
@@ -129,7 +130,7 @@ pub fn check(folder: &Folder) -> Result<(), LabError> {
 /// # Errors
 /// If it cannot be written, or is not what was written when read back.
 pub fn write<R: Real>(
-    folder: &Folder,
+    (folder, known): (&Folder, &Names),
     (network, loss, optimizer): (&Network<R>, Loss, &Optimizer<R>),
     progress: &Progress,
     identity: &Identity,
@@ -144,7 +145,7 @@ pub fn write<R: Real>(
     let checkpoint = Checkpoint { vectors, ..Checkpoint::new(network, loss, optimizer, notes) };
     let same = |written: &std::path::Path| {
         let bytes = std::fs::read(written).map_err(|e| LabError::io(&path, e))?;
-        let found = Checkpoint::<R>::from_bytes(&bytes).map_err(|e| LabError::run(&path, e.to_string()))?;
+        let found = Checkpoint::<R>::from_bytes(known, &bytes).map_err(|e| LabError::run(&path, e.to_string()))?;
         if found == checkpoint {
             return Ok(());
         }

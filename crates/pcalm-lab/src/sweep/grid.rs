@@ -6,6 +6,7 @@ use crate::{
     error::LabError,
     experiment::{Choices, Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
 };
+use pcalm::{Catalogue, Names};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -42,7 +43,7 @@ pub struct Cell {
 ///     width = { above = 8 }
 ///     rule = "pc"
 /// "#;
-/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &Samples::default(), None)?;
+/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &Samples::default(), &Catalogue::default(), None)?;
 /// let labels: Vec<&str> = cells.iter().map(|c| c.label.as_str()).collect();
 /// assert_eq!(labels, ["width=8 rule=pc", "width=8 rule=pc-alm", "width=16 rule=pc-alm"]);
 /// # Ok::<(), pcalm_lab::LabError>(())
@@ -51,12 +52,18 @@ pub struct Cell {
 /// # Errors
 /// If the text is not TOML, names an option or a value that does not exist, has an empty axis or one without effect, sets an
 /// option twice, or has no cell.
-pub fn grid(text: &str, path: &Path, samples: &Samples, data_dir: Option<&Path>) -> Result<Vec<Cell>, LabError> {
+pub fn grid(
+    text: &str,
+    path: &Path,
+    samples: &Samples,
+    catalogue: &Catalogue,
+    data_dir: Option<&Path>,
+) -> Result<Vec<Cell>, LabError> {
     let grid = Grid::parse(text, path)?;
-    let points = grid.points()?;
+    let points = grid.points(catalogue.names())?;
     let mut found: Vec<(Vec<usize>, Cell)> = Vec::new();
     for Point { at, mut experiment, variant, label } in points {
-        Choices::of(&experiment).map_err(|error| grid.bad(format!("{label}: {error}")))?;
+        Choices::of(&experiment, catalogue).map_err(|error| grid.bad(format!("{label}: {error}")))?;
         experiment.data_dir = data_dir.map(PathBuf::from).or(experiment.data_dir);
         let key = Key::from(&identity(&experiment, samples)?);
         found.push((at, Cell { key, experiment, variant, label }));
@@ -217,14 +224,14 @@ impl<'a> Grid<'a> {
         lines.into_iter().map(condition).collect()
     }
 
-    fn points(&self) -> Result<Vec<Point>, LabError> {
+    fn points(&self, names: &Names) -> Result<Vec<Point>, LabError> {
         let none = [Table::new()];
         let variants = if self.variants.is_empty() { &none[..] } else { &self.variants };
         let mut points: Vec<Point> = Vec::new();
         for (v, variant) in variants.iter().enumerate() {
             let mut at = vec![0; self.axes.len()];
             loop {
-                points.extend(self.point(v, variant, &at)?);
+                points.extend(self.point(names, v, variant, &at)?);
                 // The next point, the last axis first, as an odometer counts.
                 let Some(turn) = (0..at.len()).rev().find(|&d| at[d] + 1 < self.axes[d].1.len()) else { break };
                 at[turn] += 1;
@@ -238,7 +245,7 @@ impl<'a> Grid<'a> {
     }
 
     /// The point of a variant at a place on the axes, unless it is filtered out.
-    fn point(&self, v: usize, variant: &Table, at: &[usize]) -> Result<Option<Point>, LabError> {
+    fn point(&self, names: &Names, v: usize, variant: &Table, at: &[usize]) -> Result<Option<Point>, LabError> {
         let point: Vec<(&str, &Value)> =
             self.axes.iter().zip(at).map(|((name, values), &i)| (name.as_str(), &values[i])).collect();
         let mut options = self.base.clone();
@@ -259,7 +266,7 @@ impl<'a> Grid<'a> {
             return Ok(None);
         }
         // A file that cannot be read is the cell's failure when its turn comes.
-        let experiment = match fit_to_init(&merged, |key| options.contains_key(key)) {
+        let experiment = match fit_to_init(&merged, names, |key| options.contains_key(key)) {
             Err(error @ LabError::Option { .. }) => return Err(self.bad(error.to_string())),
             other => other.unwrap_or(merged),
         };

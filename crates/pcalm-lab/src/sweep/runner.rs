@@ -14,6 +14,7 @@ use crate::{
     outcome::{End, Summary},
     run::{Job, News as RunNews, Sign, run},
 };
+use pcalm::Catalogue;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     str::FromStr,
@@ -202,7 +203,7 @@ pub fn sweep(
     store: &Store,
     cells: &[Cell],
     options: Options,
-    samples: &Samples,
+    (samples, catalogue): (&Samples, &Catalogue),
     interrupt: &Interrupt,
     news: &(dyn Fn(News) + Sync),
 ) -> Result<Tally, LabError> {
@@ -228,7 +229,7 @@ pub fn sweep(
     }
     let threads = if options.threads == 0 { rayon::current_num_threads() } else { options.threads };
     let jobs = if options.jobs == 0 { threads } else { options.jobs }.min(open.len());
-    let pool = Pool { store, worker, samples, open: Mutex::new(open), interrupt, news };
+    let pool = Pool { store, worker, samples, catalogue, open: Mutex::new(open), interrupt, news };
     let outcome = std::thread::scope(|scope| {
         let job = |_| scope.spawn(|| pool.job(threads.div_ceil(jobs)));
         let jobs: Vec<_> = (0..jobs).map(job).collect();
@@ -244,6 +245,7 @@ struct Pool<'a> {
     store: &'a Store,
     worker: Worker,
     samples: &'a Samples,
+    catalogue: &'a Catalogue,
     /// Cells that are not known to be done with their arithmetic, the longest first.
     open: Mutex<Vec<(&'a Cell, f64)>>,
     interrupt: &'a Interrupt,
@@ -359,8 +361,14 @@ impl<'a> Pool<'a> {
         let loaded = self.samples.of(experiment)?;
         let contents = loaded.contents(experiment)?;
         let folder = Folder::create(&self.store.work(&cell.key))?;
-        let job =
-            Job { experiment, data: &loaded.data, contents: &contents, folder: &folder, interrupt: self.interrupt };
+        let job = Job {
+            experiment,
+            catalogue: self.catalogue,
+            data: &loaded.data,
+            contents: &contents,
+            folder: &folder,
+            interrupt: self.interrupt,
+        };
         let mut steps = 1;
         let mut tell = |news: RunNews| match news {
             RunNews::Begins { steps: total, .. } => steps = total.max(1),

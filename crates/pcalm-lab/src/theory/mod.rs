@@ -16,6 +16,7 @@ use crate::{
     folder::Folder,
     record::{csv, json},
 };
+use pcalm::Catalogue;
 use pcalm::{
     backend::{Host, Reference},
     loss::Loss,
@@ -44,8 +45,14 @@ impl Case {
     ///
     /// # Errors
     /// If the experiment cannot be run on the data, or there are too few samples.
-    pub fn new(experiment: &Experiment, data: &Dataset, first: usize, count: usize) -> Result<Self, LabError> {
-        let plan = Plan::new(experiment, data)?;
+    pub fn new(
+        experiment: &Experiment,
+        catalogue: &Catalogue,
+        data: &Dataset,
+        first: usize,
+        count: usize,
+    ) -> Result<Self, LabError> {
+        let plan = Plan::new(experiment, data, catalogue)?;
         let file = plan.network::<f64>(experiment, data)?;
         check(&plan, &file.network)?;
         let have = data.train.len();

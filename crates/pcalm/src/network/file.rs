@@ -10,13 +10,7 @@
 //! [`Network::edges`]), and `activations` and `placements` per matrix.
 
 use super::{Dense, Edge, Link, Map, Network, Placement};
-use crate::{
-    error::Error,
-    loss::Loss,
-    names::Names,
-    real::Real,
-    tensor_file::TensorFile,
-};
+use crate::{error::Error, loss::Loss, names::Names, real::Real, tensor_file::TensorFile};
 use std::path::Path;
 
 /// A network with the loss it is used with.

@@ -162,11 +162,7 @@ pub fn build<B: Backend>(name: &str, settings: &RuleSettings) -> Result<BoxedRul
 }
 
 /// The rule of that name among these.
-pub(crate) fn of<B: Backend>(
-    all: &[RuleInfo<B>],
-    name: &str,
-    settings: &RuleSettings,
-) -> Result<BoxedRule<B>, Error> {
+pub(crate) fn of<B: Backend>(all: &[RuleInfo<B>], name: &str, settings: &RuleSettings) -> Result<BoxedRule<B>, Error> {
     match all.iter().find(|rule| rule.facts.name == name) {
         Some(rule) => (rule.build)(settings),
         None => {

@@ -127,12 +127,12 @@ pub fn run<R: Real>(
 
 /// The names of all rules.
 pub fn rule_names() -> Vec<&'static str> {
-    rule::rules::<Reference<f64>>().iter().map(|info| info.name).collect()
+    rule::rules::<Reference<f64>>().iter().map(|info| info.facts.name).collect()
 }
 
 /// Of those that iterate.
 pub fn iterative_rules() -> Vec<&'static str> {
-    rule::rules::<Reference<f64>>().iter().filter(|info| info.iterative).map(|info| info.name).collect()
+    rule::rules::<Reference<f64>>().iter().filter(|info| info.facts.iterative).map(|info| info.facts.name).collect()
 }
 
 /// Without the solves of `mm`, which end by a tolerance: not after the same steps in another number type.
@@ -309,7 +309,7 @@ pub fn unclamped(network: &Network<f64>, data: &Data, loss: Loss) -> Vec<f64> {
     let output = minibatch.output();
     match loss {
         Loss::SquaredError => output,
-        Loss::CrossEntropy => output.chunks(network.outputs()).flat_map(softmax).collect(),
+        _ => output.chunks(network.outputs()).flat_map(softmax).collect(),
     }
 }
 

@@ -49,7 +49,7 @@ fn catalogue() -> Catalogue {
 
 fn experiment(dtype: &str) -> Experiment {
     Experiment {
-        dataset: "sine".into(),
+        dataset: "noisy-sine".into(),
         width: 8,
         depth: 4,
         epochs: 2,
@@ -112,7 +112,7 @@ fn own_rule_is_compared_and_swept_beside_the_listed_ones() {
     assert_eq!(found.len(), 2);
 
     let text = r#"
-        dataset = "sine"
+        dataset = "noisy-sine"
         depth = 4
         width = 8
         [grid]

@@ -12,6 +12,20 @@ use crate::{
 use std::{fmt, sync::Arc};
 
 /// The listed rules, activations and losses, and a program's own.
+///
+/// ```
+/// use pcalm::*;
+///
+/// let root = OwnActivation {
+///     name: "root-sign",
+///     value: |x| x / (1.0 + x * x).sqrt(),
+///     slope: |x| (1.0 + x * x).powf(-1.5),
+///     curvature: |x| -3.0 * x * (1.0 + x * x).powf(-2.5),
+/// };
+/// let catalogue = Catalogue::default().with_activation(root)?;
+/// assert_eq!(catalogue.names().activation("root-sign"), Some(Activation::Own(root)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     names: Names,

@@ -1,6 +1,13 @@
 //! The one inference loop, and what it asks of a rule.
 
-use crate::{backend::Backend, error::Divergence, lagrangian::Lagrangian, real::Real, stack::nan_max, state::State};
+use crate::{
+    backend::Backend,
+    error::{Divergence, Error},
+    lagrangian::Lagrangian,
+    real::Real,
+    stack::nan_max,
+    state::State,
+};
 use std::ops::ControlFlow;
 
 /// Why an inference ended.
@@ -28,6 +35,18 @@ impl Stop {
             Stop::Observer => "observer",
             Stop::Interrupted => "interrupted",
             Stop::Diverged(_) => "diverged",
+        }
+    }
+
+    /// The reason, where the state is of use.
+    ///
+    /// # Errors
+    /// If it is not: after a divergence or an interrupt.
+    pub fn usable(self) -> Result<Self, Error> {
+        match self {
+            Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
+            Stop::Interrupted => Err(Error::Interrupted),
+            other => Ok(other),
         }
     }
 }

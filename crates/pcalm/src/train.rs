@@ -94,9 +94,7 @@ impl<B: Backend> Trainer<B> {
     pub fn step(&mut self, batch: &Batch<B::Real>, rate: f64) -> Result<Report, Error> {
         self.minibatch.load(&self.network, batch)?;
         let mut report = self.minibatch.infer(&self.network, self.rule.as_ref())?;
-        if let Stop::Diverged(divergence) = report.stop {
-            return Err(Error::Diverged(divergence));
-        }
+        report.stop = report.stop.usable()?;
         report.work += self.minibatch.weight_gradient(&self.network, &mut self.gradient)?;
         self.optimizer.update(&mut self.network, &self.gradient, rate)?;
         Ok(report)
@@ -139,9 +137,7 @@ pub fn probe<B: Backend>(
     minibatch.weight_gradient(network, &mut backprop)?;
     minibatch.reset_work();
     let mut report = minibatch.infer(network, rule)?;
-    if let Stop::Diverged(divergence) = report.stop {
-        return Err(Error::Diverged(divergence));
-    }
+    report.stop = report.stop.usable()?;
     report.work += minibatch.weight_gradient(network, gradient)?;
     let energies = minibatch.energies(network)?;
     let alignment = Alignment::new(gradient, &backprop);

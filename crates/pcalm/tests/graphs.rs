@@ -17,6 +17,7 @@ use pcalm::{
     network::{Dense, Edge, Map, Network, Placement, file::NetworkFile},
     objective::{End, Objective},
     rule::{Rule, RuleSettings},
+    stack::Stack,
     state::State,
     tensor_file::TensorFile,
     theory::{Equilibrium, Linearisation, Precision, automatic_step, curvature},
@@ -72,15 +73,19 @@ fn networks() -> impl Iterator<Item = (Network<f64>, String)> {
     })
 }
 
-/// Any z and λ for all samples.
+/// Any z and λ for all samples; the padding stays at its forward pass, where it has no credit.
 fn at_random_state(lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
     lagrangian.forward(state);
-    for (l, layer) in state.activities_mut().layers.iter_mut().enumerate() {
-        layer.load(&numbers(SAMPLES * layer.rows(), 900 + l as u64));
-    }
-    for (l, layer) in state.duals_mut().layers.iter_mut().enumerate() {
-        layer.load(&numbers(SAMPLES * layer.rows(), 950 + l as u64));
-    }
+    let scatter = |stack: &mut Stack<f64>, seed: u64| {
+        for (l, layer) in stack.layers.iter_mut().enumerate() {
+            let (values, cols) = (numbers(SAMPLES * layer.rows(), seed + l as u64), layer.cols());
+            for (row, values) in layer.data_mut().chunks_mut(cols).zip(values.chunks(SAMPLES)) {
+                row[..SAMPLES].copy_from_slice(values);
+            }
+        }
+    };
+    scatter(state.activities_mut(), 900);
+    scatter(state.duals_mut(), 950);
 }
 
 /// φ and φ' of one dense edge, and a W, as closures over plain vectors.
@@ -160,7 +165,7 @@ fn activity_and_weight_gradients_are_derivatives_of_the_augmented_lagrangian() {
         let rho = [0.7, 1.0, 1.3, 0.9, 1.1];
         let at = |network: &Network<f64>| {
             let mut minibatch = minibatch(network, &data, common::weighted(Loss::SquaredError, &rho));
-            minibatch.map(network, |lagrangian, state| at_random_state(lagrangian, state)).unwrap();
+            minibatch.map(network, at_random_state).unwrap();
             minibatch
         };
         let mut minibatch = at(&network);

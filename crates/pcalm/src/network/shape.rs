@@ -1,27 +1,29 @@
 //! The shape of a network: all of it but its numbers.
 
-use super::{Edge, Map, Network, Placement};
+use super::{Dense, Edge, Network, Placement};
 use crate::{activation::Activation, real::Real};
 
 /// What buffers for a network depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shape(Vec<EdgeShape>);
 
-/// Ends, and of a dense edge rows, columns and activation.
+/// All of one edge.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct EdgeShape {
     ends: (usize, usize),
-    width: usize,
-    dense: Option<(usize, usize, Option<(Activation, Placement)>)>,
+    widths: (usize, usize),
+    is_skip: bool,
+    nonlinearity: Option<(Activation, Placement)>,
 }
 
 impl EdgeShape {
     fn of<R: Real>(network: &Network<R>, edge: &Edge<R>) -> Self {
-        let dense = match &edge.map {
-            Map::Skip => None,
-            Map::Dense(dense) => Some((dense.rows(), dense.cols(), dense.nonlinearity())),
-        };
-        EdgeShape { ends: (edge.from, edge.to), width: network.widths[edge.to], dense }
+        EdgeShape {
+            ends: (edge.from, edge.to),
+            widths: (network.widths[edge.from], network.widths[edge.to]),
+            is_skip: edge.is_skip(),
+            nonlinearity: edge.dense().and_then(Dense::nonlinearity),
+        }
     }
 }
 

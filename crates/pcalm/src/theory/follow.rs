@@ -1,13 +1,6 @@
 //! An inference seen at every step.
 
-use crate::{
-    backend::Host,
-    error::Error,
-    infer::{Stop, infer},
-    lagrangian::Lagrangian,
-    rule::Rule,
-    state::State,
-};
+use crate::{backend::Host, error::Error, infer::infer, lagrangian::Lagrangian, rule::Rule, state::State};
 use std::ops::ControlFlow;
 
 /// Runs `rule` to its end, showing `look` the state before the first step and after each.
@@ -24,9 +17,5 @@ pub fn follow<B: Host>(
         look(step, state);
         ControlFlow::Continue(())
     };
-    match infer(rule, lagrangian, state, &mut observer).stop {
-        Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
-        Stop::Interrupted => Err(Error::Interrupted),
-        Stop::Converged | Stop::Budget | Stop::Observer => Ok(()),
-    }
+    infer(rule, lagrangian, state, &mut observer).stop.usable().map(|_| ())
 }

@@ -200,7 +200,7 @@ fn the_constraint_operator_is_the_derivative_of_residuals_and_output() {
         let z = state.activities().clone();
         let v = random_stack(&network.widths()[..network.hidden()], 0.5, 41);
         let mut residuals = z.clone();
-        let mut found = Stack::zeros(&network.widths(), SAMPLES);
+        let mut found = Stack::zeros(network.widths(), SAMPLES);
         lagrangian.residuals(state, &mut residuals);
         lagrangian.push_forward(state, &v, &mut found);
         for (l, found) in unload(&found).iter().enumerate() {
@@ -225,7 +225,7 @@ fn the_pull_back_is_the_transpose_of_the_push_forward_edge_by_edge() {
     at_random_states(|lagrangian, state, network, what| {
         lagrangian.credit(state, DualStep::Still);
         let mut pulled = state.activities().clone();
-        let mut pushed = Stack::zeros(&network.widths(), SAMPLES);
+        let mut pushed = Stack::zeros(network.widths(), SAMPLES);
         for below in 0..network.hidden() {
             // Only one edge joins a credit on one layer to a direction on the layer below.
             let above = below + 1;
@@ -234,7 +234,7 @@ fn the_pull_back_is_the_transpose_of_the_push_forward_edge_by_edge() {
                 others.for_each(|(_, layer)| layer.clear());
                 stack
             };
-            let q = keep(random_stack(&network.widths(), 1.0, 51), above);
+            let q = keep(random_stack(network.widths(), 1.0, 51), above);
             let v = keep(random_stack(&network.widths()[..network.hidden()], 1.0, 61), below);
             state.credit_mut().copy_from(&q);
             lagrangian.activity_gradient(state, &mut pulled);

@@ -5,150 +5,25 @@
 
 use crate::{
     backend::{Backend, Held, Problem, Samples},
-    error::{Divergence, Error},
+    error::Error,
     gradient::Gradient,
-    infer::{Stop, infer, overflow},
+    infer::{Stop, infer},
     lagrangian::{Energies, Lagrangian, products},
     network::{Network, Shape},
     objective::Objective,
     real::Real,
     rule::Rule,
-    stack::{LANES, Matrix},
+    stack::LANES,
     state::State,
     work::Work,
 };
+pub use crate::{batch::Batch, score::Score};
 use num_traits::Zero;
 use rayon::prelude::*;
 use std::{
     ops::ControlFlow,
     sync::{Arc, atomic::AtomicBool},
 };
-
-/// Inputs and targets of B samples, row-major `[B, D]` and `[B, O]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a, R> {
-    inputs: &'a [R],
-    targets: &'a [R],
-    samples: usize,
-}
-
-impl<'a, R: Real> Batch<'a, R> {
-    /// Checks that the arrays hold `samples` rows of finite numbers each.
-    pub fn new(inputs: &'a [R], targets: &'a [R], samples: usize) -> Result<Self, Error> {
-        if samples == 0 {
-            return Err(Error::Batch("it has no samples".into()));
-        }
-        for (name, values) in [("x", inputs), ("y", targets)] {
-            if values.is_empty() || values.len() % samples != 0 {
-                return Err(Error::Batch(format!(
-                    "`{name}` has {} numbers, not a whole row for each of {samples} samples",
-                    values.len()
-                )));
-            }
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                let width = values.len() / samples;
-                return Err(Error::Batch(format!(
-                    "`{name}` of sample {}, feature {}, is {}; inputs and targets must be finite",
-                    at / width,
-                    at % width,
-                    values[at]
-                )));
-            }
-        }
-        Ok(Batch { inputs, targets, samples })
-    }
-
-    /// B.
-    pub fn samples(&self) -> usize {
-        self.samples
-    }
-
-    /// All samples as one block with its state, for a closer look at one inference than a
-    /// [`Minibatch`] gives.
-    ///
-    /// # Errors
-    /// If the batch does not fit the network.
-    pub fn block<B: Backend<Real = R>>(
-        &self,
-        backend: &B,
-        network: &Network<R>,
-    ) -> Result<(B::Block, State<B>), Error> {
-        self.fits(network)?;
-        let mut slot = Slot::new(backend, network, self.samples);
-        slot.load(backend, (network, backend.weights(network)), (self.inputs, self.targets));
-        Ok((slot.block, slot.state))
-    }
-
-    fn fits(&self, network: &Network<R>) -> Result<(), Error> {
-        if (self.input_width(), self.target_width()) == (network.inputs(), network.outputs()) {
-            return Ok(());
-        }
-        Err(Error::Batch(format!(
-            "x has {} and y {} features per sample, but the network maps {} inputs to {} outputs",
-            self.input_width(),
-            self.target_width(),
-            network.inputs(),
-            network.outputs()
-        )))
-    }
-
-    /// D, the width of the inputs.
-    pub fn input_width(&self) -> usize {
-        self.inputs.len() / self.samples
-    }
-
-    /// O, the width of the targets.
-    pub fn target_width(&self) -> usize {
-        self.targets.len() / self.samples
-    }
-}
-
-/// Loss and hits of the forward pass, summed over samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Score {
-    /// Σ ℓ at the forward pass.
-    pub loss: f64,
-    /// Samples whose largest output is where the target's largest entry is.
-    pub correct: usize,
-    /// Samples.
-    pub samples: usize,
-}
-
-impl Score {
-    /// Mean loss per sample.
-    pub fn mean_loss(&self) -> f64 {
-        self.loss / self.samples as f64
-    }
-
-    /// Fraction of samples classified correctly.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.samples as f64
-    }
-
-    /// The score of the forward pass that `state` holds, or where it overflowed if the loss is not
-    /// finite; `rule` is what that is reported of.
-    fn of<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B>) -> Result<Self, Box<Divergence>> {
-        let (backend, samples) = (lagrangian.backend(), lagrangian.samples());
-        let (output, target) = (backend.output(&state.memo), backend.target(lagrangian.problem().block));
-        let loss = lagrangian.loss(state);
-        if !loss.is_finite() {
-            return Err(overflow(rule, lagrangian, state));
-        }
-        let top = |m: &Matrix<B::Real>, s: usize| {
-            (0..m.rows()).fold(0, |best, i| if m.at(i, s) > m.at(best, s) { i } else { best })
-        };
-        let correct = (0..samples).filter(|&s| top(&output, s) == top(&target, s)).count();
-        Ok(Score { loss, correct, samples })
-    }
-}
-
-impl std::ops::AddAssign for Score {
-    fn add_assign(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.correct += other.correct;
-        self.samples += other.samples;
-    }
-}
 
 /// What one inference over a whole minibatch did.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,6 +36,24 @@ pub struct Report {
     pub stop: Stop,
     /// Arithmetic done.
     pub work: Work,
+}
+
+impl<R: Real> Batch<'_, R> {
+    /// All samples as one block with its state, for a closer look at one inference than a
+    /// [`Minibatch`] gives.
+    ///
+    /// # Errors
+    /// If the batch does not fit the network.
+    pub fn block<B: Backend<Real = R>>(
+        &self,
+        backend: &B,
+        network: &Network<R>,
+    ) -> Result<(B::Block, State<B>), Error> {
+        self.fits(network)?;
+        let mut slot = Slot::new(backend, network, self.samples());
+        slot.load(backend, (network, backend.weights(network)), (self.inputs, self.targets));
+        Ok((slot.block, slot.state))
+    }
 }
 
 /// The blocks of a minibatch with their states, kept from step to step.

@@ -3,123 +3,25 @@
 
 mod common;
 
-use common::{Data, derivative, minibatch, numbers, relative, run, settings};
+use common::{
+    Data, derivative,
+    graphs::{SAMPLES, STEP, at_random_state, dense, forward, jacobian, network, networks, skip},
+    minibatch, numbers, relative, run, settings,
+};
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
     Error,
     activation::Activation,
     backend::{Cpu, Reference},
     gradient::Gradient,
-    infer::{Step, Stop},
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     minibatch::Minibatch,
-    network::{Dense, Edge, Map, Network, Placement, file::NetworkFile},
-    objective::{End, Objective},
-    rule::{Rule, RuleSettings},
-    stack::Stack,
-    state::State,
+    network::{Edge, Map, Network, Placement, file::NetworkFile},
+    rule::RuleSettings,
     tensor_file::TensorFile,
     theory::{Equilibrium, Linearisation, Precision, automatic_step, curvature},
 };
-
-const SAMPLES: usize = 3;
-const STEP: f64 = 1e-3;
-
-fn dense(from: usize, to: usize, (cols, rows): (usize, usize), phi: (Activation, Placement), bias: bool) -> Edge<f64> {
-    let seed = (100 * from + to) as u64;
-    let weight = numbers(rows * cols, seed);
-    let mut dense = Dense::new(weight, rows, cols, 1.2 / (cols as f64).sqrt()).unwrap().activated(phi.0, phi.1);
-    if bias {
-        dense = dense.biased(&numbers(rows, 7 + seed)).unwrap();
-    }
-    Edge { from, to, map: Map::Dense(dense) }
-}
-
-fn skip(from: usize, to: usize) -> Edge<f64> {
-    Edge { from, to, map: Map::Skip }
-}
-
-/// Five hidden nodes of widths 4, 4, 4, 3, 4, with a skip beside a dense edge, skips over one and over two nodes, dense
-/// edges from the input past the first node, past a node, and twice between the same two; edges with and without bias.
-fn network(phi: Activation, placement: Placement) -> Network<f64> {
-    let (bent, bare) = ((phi, placement), (Activation::Identity, placement));
-    let input = if placement == Placement::Pre { bare } else { bent };
-    let readout = if placement == Placement::Pre { bent } else { bare };
-    Network::new(vec![
-        dense(5, 6, (4, 2), readout, true),
-        dense(0, 1, (3, 4), input, true),
-        skip(1, 2),
-        dense(1, 2, (4, 4), bent, false),
-        dense(2, 3, (4, 4), bent, true),
-        skip(1, 3),
-        dense(0, 3, (3, 4), bent, false),
-        dense(3, 4, (4, 3), bent, true),
-        dense(2, 4, (4, 3), bent, false),
-        dense(4, 5, (3, 4), bent, true),
-        dense(4, 5, (3, 4), (Activation::Silu, placement), false),
-        skip(2, 5),
-        skip(3, 5),
-        dense(3, 6, (4, 2), readout, false),
-    ])
-    .unwrap()
-}
-
-/// Every activation that is smooth, so that differences say what slopes are, in both placements.
-fn networks() -> impl Iterator<Item = (Network<f64>, String)> {
-    let smooth = [Activation::Tanh, Activation::Gelu, Activation::Sigmoid, Activation::Identity];
-    smooth.into_iter().flat_map(|phi| {
-        Placement::ALL.iter().map(move |&placement| (network(phi, placement), format!("{phi:?} {placement:?}")))
-    })
-}
-
-/// Any z and λ for all samples; the padding stays at its forward pass, where it has no credit.
-fn at_random_state(lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
-    lagrangian.forward(state);
-    let scatter = |stack: &mut Stack<f64>, seed: u64| {
-        for (l, layer) in stack.layers.iter_mut().enumerate() {
-            let (values, cols) = (numbers(SAMPLES * layer.rows(), seed + l as u64), layer.cols());
-            for (row, values) in layer.data_mut().chunks_mut(cols).zip(values.chunks(SAMPLES)) {
-                row[..SAMPLES].copy_from_slice(values);
-            }
-        }
-    };
-    scatter(state.activities_mut(), 900);
-    scatter(state.duals_mut(), 950);
-}
-
-/// φ and φ' of one dense edge, and a W, as closures over plain vectors.
-fn predict(edge: &Edge<f64>, z: &DVector<f64>) -> DVector<f64> {
-    let Map::Dense(dense) = &edge.map else { return z.clone() };
-    let w = DMatrix::from_row_slice(dense.rows(), dense.cols(), dense.weight()) * dense.scale();
-    let b = dense.bias().map_or(DVector::zeros(dense.rows()), DVector::from_column_slice);
-    let phi = |v: DVector<f64>| v.map(|v| dense.activation().value(v));
-    match dense.placement() {
-        Placement::Pre => w * phi(z.clone()) + b,
-        Placement::Post => phi(w * z + b),
-    }
-}
-
-/// The Jacobian of one edge at what it reads.
-fn jacobian(edge: &Edge<f64>, z: &DVector<f64>) -> DMatrix<f64> {
-    let Map::Dense(dense) = &edge.map else { return DMatrix::identity(z.len(), z.len()) };
-    let w = DMatrix::from_row_slice(dense.rows(), dense.cols(), dense.weight()) * dense.scale();
-    let b = dense.bias().map_or(DVector::zeros(dense.rows()), DVector::from_column_slice);
-    let slopes = |v: DVector<f64>| DMatrix::from_diagonal(&v.map(|v| dense.activation().slope(v)));
-    match dense.placement() {
-        Placement::Pre => &w * slopes(z.clone()),
-        Placement::Post => slopes(&w * z + b) * &w,
-    }
-}
-
-/// All nodes of the forward pass of one sample.
-fn forward(network: &Network<f64>, x: &[f64]) -> Vec<DVector<f64>> {
-    let mut nodes = vec![DVector::from_column_slice(x)];
-    for node in 1..=network.depth() {
-        nodes.push(network.entering(node).map(|(_, edge)| predict(edge, &nodes[edge.from])).sum());
-    }
-    nodes
-}
 
 #[test]
 fn backpropagation_is_the_hand_written_one_and_the_derivative_of_the_loss() {
@@ -392,108 +294,6 @@ fn biases_shift_the_linear_equilibrium_to_where_inference_ends() {
         let energy = pc.minibatch.energies(&network).unwrap().energy();
         let closed: f64 = equilibrium.energies_of(&block).unwrap().iter().sum();
         assert!((energy - closed).abs() < 1e-11 * closed, "{energy} {closed}");
-    }
-}
-
-/// Inference by PC to its end, from the forward pass moved by random numbers.
-struct Settle {
-    eta: f64,
-}
-
-impl Rule<Reference<f64>> for Settle {
-    fn name(&self) -> &str {
-        "settle"
-    }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
-        at_random_state(lagrangian, state);
-        state.duals_mut().clear();
-    }
-    fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, _: Step) {
-        lagrangian.cycle(state, DualStep::Still, self.eta);
-    }
-    fn terminate(&self, _: &Lagrangian<Reference<f64>>, _: &mut State<Reference<f64>>, cycles: usize) -> Option<Stop> {
-        (cycles >= 20_000).then_some(Stop::Budget)
-    }
-}
-
-#[test]
-fn with_a_free_output_inference_ends_at_the_forward_pass() {
-    // [FRM] thm 3.1.
-    for (network, what) in networks() {
-        let data = Data::new(&network, SAMPLES, Loss::SquaredError, 3);
-        let objective = Objective::from(Loss::SquaredError).with_ends(End::Held, End::Free);
-        let mut loaded = minibatch(&network, &data, objective.clone());
-        let eta = automatic_step(&mut loaded, &network, 0.0).unwrap().eta;
-        let mut done = common::run_rule(&Settle { eta }, &network, &data, objective);
-        assert!(done.minibatch.energies(&network).unwrap().energy() < 1e-20, "{what}: an energy is left");
-        for s in 0..SAMPLES {
-            let nodes = forward(&network, &data.x[s * 3..][..3]);
-            for l in 0..5 {
-                let wanted = nodes[l + 1].as_slice();
-                let z = done.z(l);
-                assert!(relative(&z[s * wanted.len()..][..wanted.len()], wanted) < 1e-9, "{what}: z_{}", l + 1);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_free_input_moves_to_what_explains_the_target() {
-    // [FRM] thm 3.3: in an invertible linear network every residual vanishes, and the activities are the target pulled
-    // back through the inverses.
-    let chain = common::network(&[3, 3, 3, 3], false, Activation::Identity, Placement::Pre, 4);
-    let network = chain.freed();
-    let data = Data::new(&chain, SAMPLES, Loss::SquaredError, 3);
-    let objective = common::weighted::<f64>(Loss::SquaredError, &[1.0, 1.0]).with_ends(End::Free, End::Held);
-    let mut loaded = minibatch(&network, &data, objective.clone());
-    let eta = automatic_step(&mut loaded, &network, 0.0).unwrap().eta;
-    let rule = RuleSettings { tolerance: Some(1e-12), ..settings(2_000_000, eta) };
-    let done = run("pc", &network, &data, objective, &rule);
-    assert_eq!(done.report.stop.name(), "converged");
-    let operators = common::operators(&chain);
-    for s in 0..SAMPLES {
-        let mut wanted = DVector::from_column_slice(&data.y[s * 3..][..3]);
-        for l in (0..3).rev() {
-            wanted = operators[l].clone().try_inverse().unwrap() * wanted;
-            let found = &done.z(l)[s * 3..][..3];
-            assert!(relative(found, wanted.as_slice()) < 1e-6, "z_{l}: {found:?} {wanted}");
-        }
-        // The first of them began at x, and has left it.
-        assert!(relative(&done.z(0)[s * 3..][..3], &data.x[s * 3..][..3]) > 0.1);
-    }
-    // A network whose input is held is refused.
-    let objective = Objective::from(Loss::SquaredError).with_ends(End::Free, End::Held);
-    let error = objective.fits(&chain).unwrap_err().to_string();
-    assert!(error.contains("its input is held"), "{error}");
-}
-
-#[test]
-fn a_free_input_has_the_gradient_of_the_energy_that_does_not_hold_it() {
-    for placement in [Placement::Pre, Placement::Post] {
-        let network = common::network(&[3, 4, 4, 2], true, Activation::Tanh, placement, 4).freed();
-        let data = Data::new(&network, SAMPLES, Loss::SquaredError, 3);
-        let objective = common::weighted(Loss::SquaredError, &[0.7, 1.3]).with_ends(End::Free, End::Held);
-        let mut minibatch = minibatch(&network, &data, objective);
-        let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
-            at_random_state(lagrangian, state);
-            state.duals_mut().layers[0].clear();
-            lagrangian.credit(state, DualStep::Along(1.0));
-            assert_eq!(state.duals().layers[0].max_abs(), 0.0, "a dual of the free input moves");
-            let mut gradient = state.activities().clone();
-            lagrangian.activity_gradient(state, &mut gradient);
-            let mut buffer = gradient.clone();
-            for i in 0..3 {
-                let place = i * gradient.layers[0].cols();
-                let z = state.activities().layers[0].data()[place];
-                let wanted = derivative(STEP, |t| {
-                    state.activities_mut().layers[0].data_mut()[place] = z + t;
-                    lagrangian.energies(state, &mut buffer).lagrangian()
-                });
-                state.activities_mut().layers[0].data_mut()[place] = z;
-                assert!((gradient.layers[0].at(i, 0) - wanted).abs() < 1e-8, "{placement:?} {i}");
-            }
-        };
-        minibatch.map(&network, look).unwrap();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Small networks and batches for the tests, and the one way they run a rule.
 #![allow(dead_code)]
 
+pub mod graphs;
+
 use nalgebra::DMatrix;
 use pcalm::{
     activation::{ACTIVATIONS, Activation},

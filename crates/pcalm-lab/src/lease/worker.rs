@@ -46,8 +46,9 @@ impl Worker {
             }
         }
         let mut file = tempfile::Builder::new().prefix("worker-").tempfile_in(folder).map_err(io)?;
-        // Where locks are not to be had, the file's age alone says who lives.
-        let _ = file.as_file().try_lock();
+        // Waits for who looks whether it is locked and holds the lock for that moment. Where locks are not to be had, the
+        // file's age alone says who lives.
+        let _ = file.as_file().lock();
         file.write_all(host().as_bytes()).map_err(io)?;
         let (file, path) = file.keep().map_err(|e| io(e.error))?;
         let (stop, stopped) = channel();

@@ -204,8 +204,7 @@ struct Look<'r, 'a, B: Backend> {
 
 impl<'r, 'a, B: Backend> Look<'r, 'a, B> {
     fn new(rule: &'r str, lagrangian: &'r Lagrangian<'a, B>, state: &State<B>) -> Self {
-        let hidden = lagrangian.problem().network.hidden();
-        Look { rule, lagrangian, initial_norm: lagrangian.largest(&state.activities, hidden).wide() }
+        Look { rule, lagrangian, initial_norm: lagrangian.largest(&state.activities).wide() }
     }
 
     fn hidden(&self) -> usize {

@@ -240,9 +240,9 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.backend.copy(x, y);
     }
 
-    /// max |v| over the first `layers` layers; NaN if a number is not finite.
-    pub fn largest(&self, stack: &B::Stack, layers: usize) -> B::Real {
-        (0..layers).map(|l| self.backend.largest(stack, l)).fold(B::Real::zero(), nan_max)
+    /// max |v| over the hidden layers; NaN if a number is not finite.
+    pub fn largest(&self, stack: &B::Stack) -> B::Real {
+        (0..self.problem.network.hidden()).map(|l| self.backend.largest(stack, l)).fold(B::Real::zero(), nan_max)
     }
 
     /// ⟨x, y⟩ of each sample over all layers.

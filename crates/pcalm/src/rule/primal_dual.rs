@@ -141,13 +141,12 @@ impl<R: Real> PrimalDual<R> {
 
     /// max |∂𝓛/∂z| and max |c| at the current (z, λ).
     fn stationarity<B: Backend<Real = R>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> (R, R) {
-        let (kept, hidden) = (usize::from(self.has_momentum()), lagrangian.problem().network.hidden());
-        let mut look = state.memory.swap_remove(kept);
+        let mut look = state.memory.swap_remove(usize::from(self.has_momentum()));
         lagrangian.residuals(state, &mut look);
-        let residual = lagrangian.largest(&look, hidden);
+        let residual = lagrangian.largest(&look);
         lagrangian.credit(state, DualStep::Still);
         lagrangian.activity_gradient(state, &mut look);
-        let gradient = lagrangian.largest(&look, hidden);
+        let gradient = lagrangian.largest(&look);
         state.memory.push(look);
         (gradient, residual)
     }

@@ -4,11 +4,11 @@ use super::Failure;
 use crate::{Outcome, args::ReportArgs, output};
 use pcalm_lab::{
     claim::Claim,
-    report::{CLAIMS, PAGE, Report},
+    report::{CLAIMS, PAGE, ReportPage},
 };
 
 pub fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
-    let report = Report::read(&args.dir)?;
+    let report = ReportPage::read(&args.dir)?;
     report.write(&args.dir)?;
     output::report(&report.claims().collect::<Vec<&Claim>>(), args.json, |out| {
         writeln!(out, "{}", args.dir.join(PAGE).display())?;

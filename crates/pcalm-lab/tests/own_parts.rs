@@ -7,7 +7,7 @@ use pcalm_lab::{
     compare::{Contest, compare},
     dataset::Part,
     evaluation::evaluate,
-    experiment::{Experiment, Loaded, Samples},
+    experiment::{DatasetCache, Experiment, Loaded},
     folder::Folder,
     interrupt::Interrupt,
     model::Model,
@@ -119,7 +119,7 @@ fn own_rule_is_compared_and_swept_beside_the_listed_ones() {
         rule = ["pc", "pc-heavy-ball"]
         activation = ["tanh", "root-sign"]
     "#;
-    let samples = Samples::default();
+    let samples = DatasetCache::default();
     let cells = grid(text, "grid.toml".as_ref(), &samples, &catalogue, None).unwrap();
     let store = Store::create(&place.path().join("sweep")).unwrap();
     let tally = sweep(&store, &cells, Options::default(), (&samples, &catalogue), &interrupt, &|_| {}).unwrap();

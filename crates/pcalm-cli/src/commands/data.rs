@@ -9,7 +9,7 @@ use crate::{
 use indicatif::{ProgressBar, ProgressStyle};
 use pcalm_lab::{
     LabError,
-    dataset::{self, DATASETS, Description, Progress, Range, Task},
+    dataset::{self, DATASETS, Description, DownloadProgress, Range, Task},
     destination,
     experiment::load_data,
 };
@@ -114,7 +114,7 @@ fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcom
 fn fetch(name: &str, json: bool) -> Result<Outcome, Failure> {
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{prefix:30} [{bar:30}] {bytes}/{total_bytes} {eta} left")?);
-    let path = dataset::fetch(known(name)?, &mut |progress: Progress| {
+    let path = dataset::fetch(known(name)?, &mut |progress: DownloadProgress| {
         bar.set_prefix(progress.file.to_owned());
         bar.set_length(progress.total);
         bar.set_position(progress.done);

@@ -5,7 +5,7 @@ use crate::{Outcome, args::PredictArgs, output};
 use pcalm::Names;
 use pcalm_lab::{
     destination,
-    prediction::{Wanted, check_ending, predict},
+    prediction::{WantedOutputs, check_ending, predict},
 };
 
 pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
@@ -15,7 +15,8 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     destination::check("out", &args.out, inputs, args.force)?;
     let experiment = args.shift.on(args.origin.experiment(&args.dataset));
     let (network, out, dtype) = (args.network.as_path(), args.out.as_path(), args.dtype.as_str());
-    let done = predict(&Wanted { network, experiment: &experiment, part, out, dtype, names: &Names::default() })?;
+    let done =
+        predict(&WantedOutputs { network, experiment: &experiment, part, out, dtype, names: &Names::default() })?;
     output::report(&done, args.json, |text| {
         writeln!(text, "{} samples, {} outputs each: {}", done.samples, done.outputs, done.path.display())
     })?;

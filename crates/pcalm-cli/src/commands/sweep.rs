@@ -11,7 +11,7 @@ use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     experiment::{
-        Samples,
+        DatasetCache,
         limits::{WORKERS, within},
     },
     folder::Folder,
@@ -47,7 +47,7 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let interrupt = signals::interrupt()?;
-    let (samples, catalogue) = (Samples::default(), Catalogue::default());
+    let (samples, catalogue) = (DatasetCache::default(), Catalogue::default());
     let cells = grid(&text, path, &samples, &catalogue, None)?;
     let stem = path.file_stem().unwrap_or_default();
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem));

@@ -18,7 +18,7 @@ pub use config::{
 pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub(crate) use samples::file_options;
-pub use samples::{Loaded, Samples, load_data};
+pub use samples::{DatasetCache, Loaded, load_data};
 pub use start::{fit_to_init, shape};
 
 use crate::options::options;

@@ -4,7 +4,7 @@ use super::key::Key;
 use crate::{
     choice::hint,
     error::LabError,
-    experiment::{Choices, Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
+    experiment::{Choices, Contents, DatasetCache, Experiment, Identity, fit_to_init, merge, option_names, table},
 };
 use pcalm::{Catalogue, Names};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Cell {
 /// is where all data sets are looked for, if given; they are read, since a run is known by what they hold.
 ///
 /// ```
-/// # use pcalm_lab::experiment::Samples;
+/// # use pcalm_lab::experiment::DatasetCache;
 /// let text = r#"
 ///     [base]
 ///     epochs = 2
@@ -43,7 +43,7 @@ pub struct Cell {
 ///     width = { above = 8 }
 ///     rule = "pc"
 /// "#;
-/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &Samples::default(), &Catalogue::default(), None)?;
+/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &DatasetCache::default(), &Catalogue::default(), None)?;
 /// let labels: Vec<&str> = cells.iter().map(|c| c.label.as_str()).collect();
 /// assert_eq!(labels, ["width=8 rule=pc", "width=8 rule=pc-alm", "width=16 rule=pc-alm"]);
 /// # Ok::<(), pcalm_lab::LabError>(())
@@ -55,7 +55,7 @@ pub struct Cell {
 pub fn grid(
     text: &str,
     path: &Path,
-    samples: &Samples,
+    samples: &DatasetCache,
     catalogue: &Catalogue,
     data_dir: Option<&Path>,
 ) -> Result<Vec<Cell>, LabError> {
@@ -81,7 +81,7 @@ pub fn grid(
 
 /// What decides a cell. Files that cannot be read decide nothing: that is the cell's failure when its turn comes, and
 /// once they are there it is another cell.
-fn identity(experiment: &Experiment, samples: &Samples) -> Result<Identity, LabError> {
+fn identity(experiment: &Experiment, samples: &DatasetCache) -> Result<Identity, LabError> {
     let fingerprint = samples.of(experiment).map_or_else(|_| "missing".into(), |loaded| loaded.fingerprint);
     let contents = Contents::new(&fingerprint, experiment)
         .unwrap_or_else(|_| Contents { data: fingerprint.to_string(), init: Some("missing".to_owned()) });

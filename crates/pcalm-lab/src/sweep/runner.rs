@@ -7,7 +7,7 @@ use super::{
 use crate::{
     dataset::Dataset,
     error::LabError,
-    experiment::{Budget, Samples},
+    experiment::{Budget, DatasetCache},
     folder::{Folder, names},
     interrupt::Interrupt,
     lease::{Claim, Worker},
@@ -203,7 +203,7 @@ pub fn sweep(
     store: &Store,
     cells: &[Cell],
     options: Options,
-    (samples, catalogue): (&Samples, &Catalogue),
+    (samples, catalogue): (&DatasetCache, &Catalogue),
     interrupt: &Interrupt,
     news: &(dyn Fn(News) + Sync),
 ) -> Result<Tally, LabError> {
@@ -244,7 +244,7 @@ pub fn sweep(
 struct Pool<'a> {
     store: &'a Store,
     worker: Worker,
-    samples: &'a Samples,
+    samples: &'a DatasetCache,
     catalogue: &'a Catalogue,
     /// Cells that are not known to be done with their arithmetic, the longest first.
     open: Mutex<Vec<(&'a Cell, f64)>>,

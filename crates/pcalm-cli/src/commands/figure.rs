@@ -50,7 +50,7 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
         data_dir: args.data_dir.clone(),
         options: options(&args.power)?,
     };
-    let news = |news: pcalm_lab::sweep::News| display.tell(news);
+    let news = |news: pcalm_lab::sweep::SweepNews| display.tell(news);
     let lab = Lab::new(setting, out, &interrupt, &news)?;
     let mut records = Vec::new();
     for (i, figure) in figures.iter().enumerate() {

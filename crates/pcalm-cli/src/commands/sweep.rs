@@ -15,7 +15,7 @@ use pcalm_lab::{
         limits::{WORKERS, within},
     },
     folder::Folder,
-    sweep::{Cell, Options, Progress, Store, Tally, export, grid, look, sweep},
+    sweep::{CellProgress, GridCell, Store, SweepOptions, SweepTally, export, grid, look, sweep},
     table::Table,
     tenancy::Holding,
 };
@@ -38,13 +38,13 @@ pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
 }
 
 /// The options of a sweep that decide nothing about its results.
-pub fn options(power: &Power) -> Result<Options, LabError> {
+pub fn options(power: &Power) -> Result<SweepOptions, LabError> {
     let jobs = within("jobs", power.jobs, WORKERS)?;
-    Ok(Options { jobs, threads: within("threads", power.threads, WORKERS)?, ..Options::default() })
+    Ok(SweepOptions { jobs, threads: within("threads", power.threads, WORKERS)?, ..SweepOptions::default() })
 }
 
 fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
-    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
+    let options = SweepOptions { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let interrupt = signals::interrupt()?;
     let (samples, catalogue) = (DatasetCache::default(), Catalogue::default());
@@ -76,12 +76,12 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
     Ok(if tally.left + tally.failed == 0 { Outcome::Done } else { Outcome::Unfinished })
 }
 
-fn counts(tally: &Tally) -> serde_json::Value {
+fn counts(tally: &SweepTally) -> serde_json::Value {
     json!({ "done": tally.done, "failed": tally.failed, "left": tally.left })
 }
 
 /// The sweep in a folder.
-fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), Failure> {
+fn kept(dir: &Path) -> Result<(Store, Vec<GridCell>), Failure> {
     let store = Store::existing(dir)?;
     let cells = store.kept_cells()?;
     Ok((store, cells))
@@ -93,19 +93,19 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
     let mut done = 0;
     for cell in &cells {
         match store.progress(&cell.key)? {
-            Progress::Finished => {
+            CellProgress::Finished => {
                 done += 1;
                 let summary = store.finished(&cell.key)?.summary;
                 diverged.extend(summary.message.map(|reason| (cell, reason)));
             }
-            Progress::Failed(failure) => failed.push((cell, failure.reason)),
-            Progress::Open if store.is_running(&cell.key)? => running.push(cell),
-            Progress::Open => {}
+            CellProgress::Failed(failure) => failed.push((cell, failure.reason)),
+            CellProgress::Open if store.is_running(&cell.key)? => running.push(cell),
+            CellProgress::Open => {}
         }
     }
     let left = cells.len() - done - failed.len() - running.len();
-    let list = |cells: &[(&Cell, String)]| {
-        let entry = |(cell, reason): &(&Cell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
+    let list = |cells: &[(&GridCell, String)]| {
+        let entry = |(cell, reason): &(&GridCell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
         cells.iter().map(entry).collect::<Vec<_>>()
     };
     let report = json!({

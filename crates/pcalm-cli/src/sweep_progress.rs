@@ -15,10 +15,10 @@ use std::{
 /// What a sweep is doing, told from several threads.
 pub struct SweepDisplay {
     quiet: bool,
-    state: Mutex<State>,
+    state: Mutex<DisplayState>,
 }
 
-struct State {
+struct DisplayState {
     bar: ProgressBar,
     /// Of the log, where there is no bar to be seen.
     pace: Option<Pace>,
@@ -37,7 +37,7 @@ const UNIT: f64 = 1e6;
 impl SweepDisplay {
     /// Shows nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let state = State {
+        let state = DisplayState {
             bar: ProgressBar::hidden(),
             pace: None,
             work: 0.0,
@@ -60,7 +60,7 @@ impl SweepDisplay {
     }
 }
 
-impl State {
+impl DisplayState {
     fn take(&mut self, news: SweepNews, quiet: bool) {
         match news {
             SweepNews::Begins { work, tally } => {

@@ -1,7 +1,7 @@
 //! `pcalm compare`.
 
 use super::{Failure, experiment};
-use crate::{Outcome, args::CompareArgs, output, progress::Display, signals};
+use crate::{ExitOutcome, args::CompareArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm::Catalogue;
 use pcalm_lab::{
@@ -16,7 +16,7 @@ use pcalm_lab::{
 };
 use std::io::{self, Write};
 
-pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     let contest = contest(args, &experiment)?;
     let interrupt = signals::interrupt()?;
@@ -61,7 +61,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
         output::note(format_args!("interrupted with {left} runs left; the same command goes on from here"));
     }
     let diverged = finished.iter().any(|f| f.summary.end == RunEnd::Diverged);
-    Ok(if diverged || left > 0 { Outcome::Unfinished } else { Outcome::Done })
+    Ok(if diverged || left > 0 { ExitOutcome::Unfinished } else { ExitOutcome::Done })
 }
 
 fn contest(args: &CompareArgs, experiment: &Experiment) -> Result<Contest, LabError> {

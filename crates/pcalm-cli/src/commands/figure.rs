@@ -2,7 +2,7 @@
 
 use super::{Failure, sweep::options};
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{FigureArgs, LabArgs},
     output, signals,
     sweep_progress::SweepDisplay,
@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &FigureArgs) -> Result<ExitOutcome, Failure> {
     let figures: Vec<&Figure> = if args.name == "all" {
         FIGURES.iter().collect()
     } else {
@@ -35,9 +35,9 @@ pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
 }
 
 /// A claim that is not confirmed was not met; one that holds partly is no failure.
-pub fn outcome(claims: &[&Claim]) -> Outcome {
+pub fn outcome(claims: &[&Claim]) -> ExitOutcome {
     let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
-    if failed { Outcome::Unfinished } else { Outcome::Done }
+    if failed { ExitOutcome::Unfinished } else { ExitOutcome::Done }
 }
 
 /// Makes figures one after the other.

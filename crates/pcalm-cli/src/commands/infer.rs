@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{InferArgs, Origin, Shift},
     output,
 };
@@ -21,7 +21,7 @@ use std::{
     path::Path,
 };
 
-pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &InferArgs) -> Result<ExitOutcome, Failure> {
     if let Some(path) = &args.output {
         let inputs = args.dataset.as_deref().map(|dataset| args.origin.files(dataset));
         let inputs = inputs.into_iter().flatten().chain(args.batch.as_deref()).chain([args.network.as_path()]);
@@ -40,7 +40,7 @@ pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
+fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<ExitOutcome, Failure> {
     let catalogue = Catalogue::default();
     let model = Model::<B::Real>::load(&args.network, catalogue.names())?;
     let (samples, from) = match (&args.batch, &args.dataset) {
@@ -71,7 +71,7 @@ fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
         write_whole(path, |out| file.write_to(out))?;
     }
     output::report(&done.summary, args.json, |out| show(out, &done.summary))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn show(out: &mut dyn Write, s: &InferenceSummary) -> io::Result<()> {

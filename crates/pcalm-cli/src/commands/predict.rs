@@ -1,14 +1,14 @@
 //! `pcalm predict`: what a trained network says of every input.
 
 use super::{Failure, part};
-use crate::{Outcome, args::PredictArgs, output};
+use crate::{ExitOutcome, args::PredictArgs, output};
 use pcalm::Names;
 use pcalm_lab::{
     destination,
     prediction::{WantedOutputs, check_ending, predict},
 };
 
-pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &PredictArgs) -> Result<ExitOutcome, Failure> {
     let part = part(&args.split)?;
     check_ending(&args.out)?;
     let inputs = args.origin.files(&args.dataset).chain([args.network.as_path()]);
@@ -20,5 +20,5 @@ pub fn run(args: &PredictArgs) -> Result<Outcome, Failure> {
     output::report(&done, args.json, |text| {
         writeln!(text, "{} samples, {} outputs each: {}", done.samples, done.outputs, done.path.display())
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }

@@ -2,7 +2,7 @@
 
 use super::{Failure, read};
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{Power, SweepAction, SweepArgs},
     output, signals,
     sweep_progress::SweepDisplay,
@@ -27,7 +27,7 @@ const CSV: &str = "table.csv";
 #[cfg(feature = "parquet")]
 const PARQUET: &str = "table.parquet";
 
-pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &SweepArgs) -> Result<ExitOutcome, Failure> {
     match (&args.action, &args.grid) {
         (Some(SweepAction::Status { dir, json }), _) => status(dir, *json),
         (Some(SweepAction::Retry { dir, json }), _) => retry(dir, *json),
@@ -43,7 +43,7 @@ pub fn options(power: &Power) -> Result<SweepOptions, LabError> {
     Ok(SweepOptions { jobs, threads: within("threads", power.threads, WORKERS)?, ..SweepOptions::default() })
 }
 
-fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
+fn start(args: &SweepArgs, path: &Path) -> Result<ExitOutcome, Failure> {
     let options = SweepOptions { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let interrupt = signals::interrupt()?;
@@ -73,7 +73,7 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
             "`pcalm sweep status {dir}` says why cells failed, `pcalm sweep retry {dir}` tries again"
         ));
     }
-    Ok(if tally.left + tally.failed == 0 { Outcome::Done } else { Outcome::Unfinished })
+    Ok(if tally.left + tally.failed == 0 { ExitOutcome::Done } else { ExitOutcome::Unfinished })
 }
 
 fn counts(tally: &SweepTally) -> serde_json::Value {
@@ -87,7 +87,7 @@ fn kept(dir: &Path) -> Result<(Store, Vec<GridCell>), Failure> {
     Ok((store, cells))
 }
 
-fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
+fn status(dir: &Path, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let (mut running, mut failed, mut diverged) = (Vec::new(), Vec::new(), Vec::new());
     let mut done = 0;
@@ -105,8 +105,9 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
     }
     let left = cells.len() - done - failed.len() - running.len();
     let list = |cells: &[(&GridCell, String)]| {
-        let entry = |(cell, reason): &(&GridCell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
-        cells.iter().map(entry).collect::<Vec<_>>()
+        let entry =
+            |cell: &GridCell, reason: &str| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
+        cells.iter().map(|(cell, reason)| entry(cell, reason)).collect::<Vec<_>>()
     };
     let report = json!({
         "cells": cells.len(), "done": done, "diverged": list(&diverged), "failed": list(&failed), "left": left,
@@ -119,20 +120,20 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
         diverged.iter().try_for_each(|(cell, reason)| writeln!(out, "diverged  {}: {reason}", cell.label))?;
         failed.iter().try_for_each(|(cell, reason)| writeln!(out, "failed    {}: {reason}", cell.label))
     })?;
-    Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Unfinished })
+    Ok(if failed.is_empty() { ExitOutcome::Done } else { ExitOutcome::Unfinished })
 }
 
-fn retry(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
+fn retry(dir: &Path, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let mut count = 0;
     for cell in &cells {
         count += usize::from(store.retry(&cell.key)?);
     }
     output::report(&json!({ "retried": count }), as_json, |out| writeln!(out, "{count} cells can be run again"))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
-fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result<Outcome, Failure> {
+fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let table = export(&look(&store, &cells)?, timings)?;
     let folder = Folder::create(out.unwrap_or(dir))?;
@@ -144,7 +145,7 @@ fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result
         writeln!(out, "{}", csv.display())?;
         parquet.iter().try_for_each(|parquet| writeln!(out, "{}", parquet.display()))
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 #[cfg(feature = "parquet")]

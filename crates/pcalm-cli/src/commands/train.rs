@@ -1,7 +1,7 @@
 //! `pcalm train`.
 
 use super::{Failure, experiment, is_explicit, number};
-use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
+use crate::{ExitOutcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm::{Catalogue, Names};
 use pcalm_lab::{
@@ -20,7 +20,7 @@ use std::{
     path::Path,
 };
 
-pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     match &args.resume {
         Some(dir) => resume(args, matches, dir),
         None => begin(args, matches),
@@ -28,7 +28,7 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
 }
 
 /// A new run, in a folder that holds none.
-fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     let interrupt = signals::interrupt()?;
     let loaded = Loaded::new(&experiment)?;
@@ -60,7 +60,7 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
 }
 
 /// The run in a folder, from where it was.
-fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome, Failure> {
+fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<ExitOutcome, Failure> {
     let folder = Folder::existing(dir);
     let path = folder.file(names::CONFIG);
     if !path.exists() {
@@ -139,7 +139,7 @@ fn go(
     contents: &Contents,
     tenancy: &Tenancy,
     interrupt: &Interrupt,
-) -> Result<Outcome, Failure> {
+) -> Result<ExitOutcome, Failure> {
     let folder = tenancy.folder();
     let job =
         TrainingJob { experiment, catalogue: &Catalogue::default(), data: &loaded.data, contents, folder, interrupt };
@@ -151,18 +151,18 @@ fn go(
 }
 
 /// Prints an outcome and says what it means.
-fn tell(args: &TrainArgs, outcome: &outcome::Outcome, folder: &Folder) -> Result<Outcome, Failure> {
+fn tell(args: &TrainArgs, outcome: &outcome::Outcome, folder: &Folder) -> Result<ExitOutcome, Failure> {
     let summary = &outcome.summary;
     output::report(summary, args.common.json, |out| show(out, outcome, folder))?;
     Ok(match summary.end {
-        RunEnd::Done => Outcome::Done,
+        RunEnd::Done => ExitOutcome::Done,
         RunEnd::Diverged => {
             output::note(summary.message.as_deref().unwrap_or("diverged"));
-            Outcome::Unfinished
+            ExitOutcome::Unfinished
         }
         RunEnd::Interrupted => {
             output::note(format_args!("interrupted; go on with: pcalm train --resume {}", folder.path().display()));
-            Outcome::Unfinished
+            ExitOutcome::Unfinished
         }
     })
 }

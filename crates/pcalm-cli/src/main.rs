@@ -15,7 +15,7 @@ use pcalm_lab::LabError;
 use std::process::ExitCode;
 
 /// How a command ended that did not fail.
-enum Outcome {
+enum ExitOutcome {
     /// All was done.
     Done,
     /// It ran, but diverged, was interrupted, or a claim or check failed.
@@ -29,14 +29,14 @@ fn main() -> ExitCode {
             output::usage(&refusal);
             ExitCode::from(2)
         }
-        Err(help) => code(output::help(&help).map(|()| Outcome::Done).map_err(commands::Failure::from)),
+        Err(help) => code(output::help(&help).map(|()| ExitOutcome::Done).map_err(commands::Failure::from)),
     }
 }
 
-fn code(end: Result<Outcome, commands::Failure>) -> ExitCode {
+fn code(end: Result<ExitOutcome, commands::Failure>) -> ExitCode {
     match end {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Unfinished) => ExitCode::from(1),
+        Ok(ExitOutcome::Done) => ExitCode::SUCCESS,
+        Ok(ExitOutcome::Unfinished) => ExitCode::from(1),
         Err(error) if error.downcast_ref().is_some_and(output::Unwritten::is_unwanted) => ExitCode::SUCCESS,
         Err(error) if is_outcome(&error) => {
             output::note(error);

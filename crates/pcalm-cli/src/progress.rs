@@ -2,7 +2,7 @@
 
 use crate::{output, pace::Pace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pcalm_lab::run::{News, Sign};
+use pcalm_lab::run::{RunNews, Sign};
 use std::time::Instant;
 
 /// Weights from which on measuring eigenvalues takes seconds.
@@ -25,15 +25,15 @@ impl Display {
     }
 
     /// Takes in news of the run called `title`.
-    pub fn tell(&mut self, title: &str, news: News) {
+    pub fn tell(&mut self, title: &str, news: RunNews) {
         match news {
-            News::Measures { weights } if weights >= MANY && !self.quiet => {
+            RunNews::Measures { weights } if weights >= MANY && !self.quiet => {
                 output::note(format_args!(
                     "{title}: measuring the largest eigenvalues of {weights} weights' inference"
                 ));
             }
-            News::Measures { .. } => {}
-            News::Begins { step, steps, eta, bound } => {
+            RunNews::Measures { .. } => {}
+            RunNews::Begins { step, steps, eta, bound } => {
                 if let Some(bound) = bound.filter(|b| !b.holds()) {
                     output::warn(format_args!("{title}: {bound}"));
                 }
@@ -54,7 +54,7 @@ impl Display {
                     self.bar.set_message(format!("η = {eta:.4}"));
                 }
             }
-            News::Step { step, loss, accuracy } => {
+            RunNews::Step { step, loss, accuracy } => {
                 self.bar.set_position(step);
                 let train = accuracy.map(|a| format!(", train {:.2} %", 100.0 * a)).unwrap_or_default();
                 let state = format!("loss {loss:.4}{train}{}", self.test.as_deref().unwrap_or_default());
@@ -64,7 +64,7 @@ impl Display {
                 }
                 self.bar.set_message(state);
             }
-            News::Stability { row } => self.bar.suspend(|| {
+            RunNews::Stability { row } => self.bar.suspend(|| {
                 let verdict = if row.is_stable() { "is stable again" } else { "is no longer stable" };
                 output::warn(format_args!(
                     "{title}: step {}: inference {verdict}: η (2 + α/ρ) λ_max = {:.4}, to be below 4 \
@@ -72,10 +72,10 @@ impl Display {
                     row.step, row.stability, row.eta, row.lambda_max, row.condition
                 ));
             }),
-            News::Unstable { epoch, sign } => {
+            RunNews::Unstable { epoch, sign } => {
                 self.bar.suspend(|| output::warn(format_args!("{title}: {}", unstable(epoch, sign))));
             }
-            News::Epoch { row } => {
+            RunNews::Epoch { row } => {
                 self.test = Some(match (row.test_accuracy, row.test_r2) {
                     (Some(accuracy), _) => format!(", test {:.2} %", 100.0 * accuracy),
                     (None, Some(r2)) => format!(", test loss {:.4}, R² {r2:.4}", row.test_loss),

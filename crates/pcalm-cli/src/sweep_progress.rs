@@ -3,8 +3,8 @@
 use crate::{output, pace::Pace, progress::unstable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::{
-    outcome::End,
-    sweep::{Key, News, Tally},
+    outcome::RunEnd,
+    sweep::{Key, SweepNews, SweepTally},
 };
 use std::{
     collections::HashMap,
@@ -15,16 +15,16 @@ use std::{
 /// What a sweep is doing, told from several threads.
 pub struct SweepDisplay {
     quiet: bool,
-    state: Mutex<State>,
+    state: Mutex<DisplayState>,
 }
 
-struct State {
+struct DisplayState {
     bar: ProgressBar,
     /// Of the log, where there is no bar to be seen.
     pace: Option<Pace>,
     /// Arithmetic in all.
     work: f64,
-    tally: Tally,
+    tally: SweepTally,
     /// Arithmetic of the cells finished here.
     done: f64,
     /// Arithmetic and share done of each running cell.
@@ -37,11 +37,11 @@ const UNIT: f64 = 1e6;
 impl SweepDisplay {
     /// Shows nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let state = State {
+        let state = DisplayState {
             bar: ProgressBar::hidden(),
             pace: None,
             work: 0.0,
-            tally: Tally::default(),
+            tally: SweepTally::default(),
             done: 0.0,
             running: HashMap::new(),
         };
@@ -49,7 +49,7 @@ impl SweepDisplay {
     }
 
     /// Takes in news.
-    pub fn tell(&self, news: News) {
+    pub fn tell(&self, news: SweepNews) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.take(news, self.quiet);
     }
@@ -60,10 +60,10 @@ impl SweepDisplay {
     }
 }
 
-impl State {
-    fn take(&mut self, news: News, quiet: bool) {
+impl DisplayState {
+    fn take(&mut self, news: SweepNews, quiet: bool) {
         match news {
-            News::Begins { work, tally } => {
+            SweepNews::Begins { work, tally } => {
                 self.tally = tally;
                 (self.work, self.done, self.running) = (work, 0.0, HashMap::new());
                 if !quiet {
@@ -75,24 +75,24 @@ impl State {
                     self.pace = self.bar.is_hidden().then(|| Pace::new(Instant::now(), 0.0));
                 }
             }
-            News::Starts { cell, work } => {
+            SweepNews::Starts { cell, work } => {
                 self.running.insert(cell.key.clone(), (work, 0.0));
             }
-            News::Advances { cell, share } => {
+            SweepNews::Advances { cell, share } => {
                 if let Some(running) = self.running.get_mut(&cell.key) {
                     running.1 = share;
                 }
             }
-            News::Restarts { cell, reason } => {
+            SweepNews::Restarts { cell, reason } => {
                 self.say(false, &format!("warning: {}: {reason}; it begins anew", cell.label));
             }
-            News::Unstable { cell, epoch, sign } => {
+            SweepNews::Unstable { cell, epoch, sign } => {
                 self.say(quiet, &format!("warning: {}: {}", cell.label, unstable(epoch, sign)));
             }
-            News::Finished { cell, summary } => {
+            SweepNews::Finished { cell, summary } => {
                 self.ended(&cell.key, true);
                 let outcome = match (summary.end, summary.test_accuracy, summary.test_loss) {
-                    (End::Diverged, ..) => summary.message.clone().unwrap_or_else(|| "diverged".to_owned()),
+                    (RunEnd::Diverged, ..) => summary.message.clone().unwrap_or_else(|| "diverged".to_owned()),
                     (_, Some(accuracy), _) => format!("test accuracy {:.2} %", 100.0 * accuracy),
                     (_, None, Some(loss)) => format!("test loss {loss:.6}"),
                     (_, None, None) => "done".to_owned(),
@@ -101,15 +101,15 @@ impl State {
                 let all = count + self.tally.left;
                 self.say(self.pace.is_none(), &format!("{count} of {all}: {}: {outcome}", cell.label));
             }
-            News::Failed { cell, reason } => {
+            SweepNews::Failed { cell, reason } => {
                 self.ended(&cell.key, false);
                 self.say(false, &format!("{} failed: {reason}", cell.label));
             }
-            News::Elsewhere { cell } => self.ended(&cell.key, true),
+            SweepNews::Elsewhere { cell } => self.ended(&cell.key, true),
         }
         let running: f64 = self.running.values().map(|(work, share)| work * share).sum();
         self.bar.set_position(((self.done + running) / UNIT) as u64);
-        let Tally { done, failed, left } = self.tally;
+        let SweepTally { done, failed, left } = self.tally;
         let (all, busy) = (done + failed + left, self.running.len());
         let counts = format!("{done} of {all} done, {busy} running, {failed} failed");
         let share = if self.work > 0.0 { (self.done + running) / self.work } else { 1.0 };

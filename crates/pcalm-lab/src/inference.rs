@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// How to infer, as users write it.
 #[derive(Clone, Debug)]
-pub struct Settings<'a> {
+pub struct InferenceSettings<'a> {
     /// The rule's name.
     pub rule: &'a str,
     /// What it is.
@@ -56,7 +56,7 @@ pub struct Settings<'a> {
 
 /// What an inference came to; loss, energy and products are means over the samples.
 #[derive(Clone, Debug, Serialize)]
-pub struct Summary {
+pub struct InferenceSummary {
     /// The rule.
     pub rule: String,
     /// Samples in the batch.
@@ -87,9 +87,9 @@ pub struct Summary {
 
 /// An inference that has been done.
 #[derive(Debug)]
-pub struct Inference<B: Host> {
+pub struct FinishedInference<B: Host> {
     /// What it came to.
-    pub summary: Summary,
+    pub summary: InferenceSummary,
     minibatch: Minibatch<B>,
     gradient: Gradient<B::Real>,
     network: Network<B::Real>,
@@ -97,13 +97,13 @@ pub struct Inference<B: Host> {
 
 /// Inputs and targets of a batch.
 #[derive(Clone, Debug)]
-pub struct Samples<R> {
+pub struct OwnedBatch<R> {
     inputs: Vec<R>,
     targets: Vec<R>,
     count: usize,
 }
 
-impl<R: Real> Samples<R> {
+impl<R: Real> OwnedBatch<R> {
     /// Those of a batch file, with tensors `x` and `y`.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl<R: Real> Samples<R> {
         if samples != targets {
             return Err(LabError::run(path, format!("`x` has {samples} samples but `y` has {targets}")));
         }
-        Ok(Samples { inputs: x.to_vec(), targets: y.to_vec(), count: samples })
+        Ok(OwnedBatch { inputs: x.to_vec(), targets: y.to_vec(), count: samples })
     }
 
     /// `count` training samples from the one at `first`, counted from 0.
@@ -131,7 +131,7 @@ impl<R: Real> Samples<R> {
         let mut gathered = Gathered::default();
         gathered.gather(&data.train, first..end);
         let (inputs, targets) = gathered.into_parts();
-        Ok(Samples { inputs, targets, count })
+        Ok(OwnedBatch { inputs, targets, count })
     }
 
     fn batch(&self) -> Result<Batch<'_, R>, pcalm::Error> {
@@ -152,11 +152,11 @@ impl<R: Real> Samples<R> {
 pub fn infer<B: Engine>(
     backend: B,
     model: Model<B::Real>,
-    samples: &Samples<B::Real>,
+    samples: &OwnedBatch<B::Real>,
     from: &Path,
-    wanted: &Settings,
+    wanted: &InferenceSettings,
     warn: &mut dyn FnMut(StabilityBound),
-) -> Result<Inference<B>, LabError> {
+) -> Result<FinishedInference<B>, LabError> {
     let Model { network, loss, .. } = model;
     let in_file = |e: pcalm::Error| LabError::run(from, e.to_string());
     let batch = samples.batch().map_err(in_file)?;
@@ -220,7 +220,7 @@ pub fn infer<B: Engine>(
     };
     let Alignment { whole, layers } = &probe.alignment;
     let mean = samples.count as f64;
-    let summary = Summary {
+    let summary = InferenceSummary {
         rule: wanted.rule.to_owned(),
         samples: samples.count,
         loss: probe.energies.loss / mean,
@@ -235,10 +235,10 @@ pub fn infer<B: Engine>(
         stop: probe.stop.name().to_owned(),
         products_per_sample: probe.work.sample_products as f64 / mean,
     };
-    Ok(Inference { summary, minibatch, gradient, network })
+    Ok(FinishedInference { summary, minibatch, gradient, network })
 }
 
-impl<B: Host> Inference<B> {
+impl<B: Host> FinishedInference<B> {
     /// Activities, duals, credit, output and gradients, with the summary as metadata.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use std::{
 
 /// Memory of this process and what the run holds of it, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct MemoryUse {
     /// The most the process has held so far (peak resident set); absent where the system does not
     /// say.
     pub peak: Option<u64>,

@@ -3,7 +3,7 @@
 use crate::{
     error::LabError,
     folder::{Folder, names},
-    memory::Memory,
+    memory::MemoryUse,
     record::EpochRow,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum RunEnd {
     /// All epochs were trained.
     Done,
     /// It was asked to stop; it can be resumed.
@@ -22,13 +22,13 @@ pub enum End {
 
 /// The outcome of a run; everything here is the same on every repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct RunSummary {
     /// Learning rule.
     pub rule: String,
     /// Seed of weights and batch order.
     pub seed: u64,
     /// How the run ended.
-    pub end: End,
+    pub end: RunEnd,
     /// What went wrong, if something did.
     pub message: Option<String>,
     /// Training steps done.
@@ -83,14 +83,14 @@ pub struct Cost {
     /// Mean seconds per training step.
     pub seconds_per_step: f64,
     /// Memory.
-    pub memory: Memory,
+    pub memory: MemoryUse,
 }
 
 /// A run as it ended: the outcome, its cost and the rows of `epochs.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// What is the same on every repetition.
-    pub summary: Summary,
+    pub summary: RunSummary,
     /// What is not.
     pub cost: Cost,
     /// A row per epoch.

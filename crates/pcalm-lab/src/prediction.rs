@@ -23,7 +23,7 @@ use std::{
 
 /// Which outputs are wanted, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct WantedOutputs<'a> {
     /// The network file.
     pub network: &'a Path,
     /// The options that choose the data set; all others are left alone.
@@ -77,7 +77,7 @@ impl Ending {
 ///
 /// # Errors
 /// If a file cannot be read or written, or the inputs do not fit the network.
-pub fn predict(wanted: &Wanted) -> Result<Predicted, LabError> {
+pub fn predict(wanted: &WantedOutputs) -> Result<Predicted, LabError> {
     match wanted.dtype {
         "f32" => predict_on(Cpu::new(), wanted),
         "f64" => predict_on(Reference::<f64>::new(), wanted),
@@ -85,7 +85,7 @@ pub fn predict(wanted: &Wanted) -> Result<Predicted, LabError> {
     }
 }
 
-fn predict_on<B: Backend>(backend: B, wanted: &Wanted) -> Result<Predicted, LabError>
+fn predict_on<B: Backend>(backend: B, wanted: &WantedOutputs) -> Result<Predicted, LabError>
 where
     B::Real: AutoSerialize,
 {
@@ -106,7 +106,7 @@ where
 }
 
 /// The inputs as the network takes them. A file is read without its targets, which it need not have.
-fn inputs<R: Real>(model: &Model<R>, wanted: &Wanted) -> Result<Inputs, LabError> {
+fn inputs<R: Real>(model: &Model<R>, wanted: &WantedOutputs) -> Result<Inputs, LabError> {
     let e = wanted.experiment;
     let standard = || -> Result<Option<Normalisation>, LabError> { Ok(load_data(e)?.normalisation) };
     let normalisation = model.normalisation(e, standard)?;

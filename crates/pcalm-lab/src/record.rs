@@ -16,7 +16,7 @@ use std::path::Path;
 /// Sums over training steps since the last row; losses and accuracies are of the forward pass
 /// before each step's update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct TrainingTally {
     /// Σ loss.
     pub loss: f64,
     /// Samples classified correctly.
@@ -29,7 +29,7 @@ pub struct Tally {
     pub multiply_adds: u64,
 }
 
-impl Tally {
+impl TrainingTally {
     /// Adds one training step.
     pub fn add(&mut self, report: &Report) {
         self.loss += report.score.loss;
@@ -107,7 +107,7 @@ impl EpochRow {
         (samples, loss): (&Split, Loss),
         test: &Score,
         probe: &Probe,
-        total: &Tally,
+        total: &TrainingTally,
     ) -> Self {
         let probed = probe.score.samples as f64;
         let Agreement { cosine, norm_ratio } = probe.alignment.whole;

@@ -1,13 +1,13 @@
 //! Whose a folder is: it belongs to one run, comparison or computation, and to one process while it is written to.
 //!
 //! `run.json` says what a folder holds and `config.toml` how that was made; together with the contents of the files
-//! read they are its [`Identity`].
+//! read they are its [`RunIdentity`].
 
 use crate::{
     error::LabError,
-    experiment::{Contents, Experiment, Identity, listed, merge, options_of, table, to_toml},
+    experiment::{Contents, Experiment, RunIdentity, listed, merge, options_of, table, to_toml},
     folder::{Folder, names},
-    lease::{Claim, Place, Worker},
+    lease::{Place, WorkClaim, Worker},
     outcome::read_json,
     provenance::{Provenance, provenance, provenance_of},
     record::json,
@@ -29,7 +29,7 @@ pub struct Tenancy {
     folder: Folder,
     lock: PathBuf,
     worker: Option<Worker>,
-    claim: Claim,
+    claim: WorkClaim,
 }
 
 /// What a folder holds, or is to hold.
@@ -38,7 +38,7 @@ pub struct Holding {
     /// The command that makes it.
     pub command: String,
     /// What decides it; absent where that cannot be told from the folder.
-    pub identity: Option<Identity>,
+    pub identity: Option<RunIdentity>,
 }
 
 impl Tenancy {
@@ -94,7 +94,7 @@ impl Holding {
     /// # Errors
     /// If its options cannot be written down.
     pub fn new(command: &str, experiment: &Experiment, contents: &Contents) -> Result<Self, LabError> {
-        Ok(Holding { command: command.to_owned(), identity: Some(Identity::new(experiment, contents)?) })
+        Ok(Holding { command: command.to_owned(), identity: Some(RunIdentity::new(experiment, contents)?) })
     }
 
     /// What is in a folder; `None` if nothing of ours is.
@@ -157,19 +157,19 @@ pub fn occupied(folder: &Folder, by: &str) -> LabError {
 
 /// What a folder's configuration says: the options of an experiment that read these contents, and whatever options of
 /// its own a command has put beside them. `None` where there is an experiment whose contents were not written down.
-fn identity(folder: &Folder, contents: Option<Contents>) -> Result<Option<Identity>, LabError> {
+fn identity(folder: &Folder, contents: Option<Contents>) -> Result<Option<RunIdentity>, LabError> {
     let path = folder.file(names::CONFIG);
     let mut own = table(&folder.read_text(names::CONFIG)?, &path)?;
     let options = options_of::<Experiment>(&mut own);
     let experiment = match contents {
-        Some(contents) => Identity::new(&merge(&Experiment::default(), |_| false, options, &path)?, &contents)?,
-        None if options.is_empty() => Identity::default(),
+        Some(contents) => RunIdentity::new(&merge(&Experiment::default(), |_| false, options, &path)?, &contents)?,
+        None if options.is_empty() => RunIdentity::default(),
         None => return Ok(None),
     };
     Ok(Some(and_own(experiment, own)))
 }
 
-fn and_own(identity: Identity, own: Table) -> Identity {
+fn and_own(identity: RunIdentity, own: Table) -> RunIdentity {
     own.into_iter().fold(identity, |identity, (key, value)| identity.and(&key, &value.to_string()))
 }
 

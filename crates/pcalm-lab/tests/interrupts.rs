@@ -6,8 +6,8 @@ use pcalm_lab::{
     experiment::{Experiment, Loaded},
     folder::Folder,
     interrupt::Interrupt,
-    outcome::End,
-    run::{Job, News, run},
+    outcome::RunEnd,
+    run::{RunNews, TrainingJob, run},
 };
 use std::{
     path::Path,
@@ -32,12 +32,23 @@ fn experiment() -> Experiment {
 }
 
 /// Runs until `stop` asks for an end, or to the end.
-fn go(loaded: &Loaded, place: &Path, interrupt: &Interrupt, stop: &mut dyn FnMut(&News)) -> Result<End, LabError> {
+fn go(
+    loaded: &Loaded,
+    place: &Path,
+    interrupt: &Interrupt,
+    stop: &mut dyn FnMut(&RunNews),
+) -> Result<RunEnd, LabError> {
     let (experiment, folder) = (experiment(), Folder::create(place)?);
     let contents = loaded.contents(&experiment)?;
     let (catalogue, data) = (Catalogue::default(), &*loaded.data);
-    let job =
-        Job { experiment: &experiment, catalogue: &catalogue, data, contents: &contents, folder: &folder, interrupt };
+    let job = TrainingJob {
+        experiment: &experiment,
+        catalogue: &catalogue,
+        data,
+        contents: &contents,
+        folder: &folder,
+        interrupt,
+    };
     Ok(run(&job, &mut |news| stop(&news))?.summary.end)
 }
 
@@ -54,7 +65,7 @@ fn a_run_interrupted_when_anything_is_told_goes_on_as_if_it_had_not_been() {
     let loaded = Loaded::new(&experiment()).unwrap();
     let whole = place.path().join("whole");
     let mut told = 0;
-    assert_eq!(go(&loaded, &whole, &Interrupt::default(), &mut |_| told += 1).unwrap(), End::Done);
+    assert_eq!(go(&loaded, &whole, &Interrupt::default(), &mut |_| told += 1).unwrap(), RunEnd::Done);
     // Twelve steps, four evaluations, the measurement and the beginning.
     assert_eq!(told, 18);
     for at in 1..=told {
@@ -66,8 +77,11 @@ fn a_run_interrupted_when_anything_is_told_goes_on_as_if_it_had_not_been() {
                 interrupt.raise();
             }
         });
-        assert!(matches!(first, Ok(End::Interrupted | End::Done) | Err(LabError::Interrupted)), "{at}: {first:?}");
-        assert_eq!(go(&loaded, &cut, &Interrupt::default(), &mut |_| {}).unwrap(), End::Done);
+        assert!(
+            matches!(first, Ok(RunEnd::Interrupted | RunEnd::Done) | Err(LabError::Interrupted)),
+            "{at}: {first:?}"
+        );
+        assert_eq!(go(&loaded, &cut, &Interrupt::default(), &mut |_| {}).unwrap(), RunEnd::Done);
         assert_same(&whole, &cut, &format!("at news {at}"));
     }
 }
@@ -93,8 +107,8 @@ fn a_run_interrupted_at_any_time_goes_on_as_if_it_had_not_been() {
             let end = go(&loaded, &cut, &interrupt, &mut |_| {});
             raiser.join().unwrap();
             match end {
-                Ok(End::Done) => break,
-                Ok(End::Interrupted) | Err(LabError::Interrupted) => interrupted.fetch_add(1, Ordering::Relaxed),
+                Ok(RunEnd::Done) => break,
+                Ok(RunEnd::Interrupted) | Err(LabError::Interrupted) => interrupted.fetch_add(1, Ordering::Relaxed),
                 other => panic!("{other:?}"),
             };
             if interrupted.load(Ordering::Relaxed) > 2000 {

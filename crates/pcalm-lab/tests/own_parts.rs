@@ -7,13 +7,13 @@ use pcalm_lab::{
     compare::{Contest, compare},
     dataset::Part,
     evaluation::evaluate,
-    experiment::{Experiment, Loaded, Samples},
+    experiment::{DatasetCache, Experiment, Loaded},
     folder::Folder,
     interrupt::Interrupt,
     model::Model,
-    outcome::{End, Outcome},
-    run::{Job, News, check_options, run},
-    sweep::{Options, Store, grid, sweep},
+    outcome::{Outcome, RunEnd},
+    run::{RunNews, TrainingJob, check_options, run},
+    sweep::{Store, SweepOptions, grid, sweep},
 };
 use std::path::Path;
 
@@ -67,9 +67,9 @@ fn train(experiment: &Experiment, catalogue: &Catalogue, place: &Path, stop: boo
     let (folder, contents) = (Folder::create(place)?, loaded.contents(experiment)?);
     let interrupt = Interrupt::default();
     let (data, contents, folder) = (&*loaded.data, &contents, &folder);
-    let job = Job { experiment, catalogue, data, contents, folder, interrupt: &interrupt };
+    let job = TrainingJob { experiment, catalogue, data, contents, folder, interrupt: &interrupt };
     run(&job, &mut |news| {
-        if stop && matches!(news, News::Epoch { row } if row.epoch == 1) {
+        if stop && matches!(news, RunNews::Epoch { row } if row.epoch == 1) {
             interrupt.raise();
         }
     })
@@ -82,11 +82,11 @@ fn own_rule_activation_and_loss_train_in_both_number_types_and_resume_to_the_sam
         let experiment = experiment(dtype);
         let at = |name: &str| place.path().join(format!("{name}-{dtype}"));
         let whole = train(&experiment, &catalogue, &at("whole"), false).unwrap();
-        assert_eq!(whole.summary.end, End::Done);
+        assert_eq!(whole.summary.end, RunEnd::Done);
         let losses: Vec<f64> = whole.epochs.iter().map(|row| row.test_loss).collect();
         assert!(losses.last() < losses.first(), "{losses:?}");
-        assert_eq!(train(&experiment, &catalogue, &at("cut"), true).unwrap().summary.end, End::Interrupted);
-        assert_eq!(train(&experiment, &catalogue, &at("cut"), false).unwrap().summary.end, End::Done);
+        assert_eq!(train(&experiment, &catalogue, &at("cut"), true).unwrap().summary.end, RunEnd::Interrupted);
+        assert_eq!(train(&experiment, &catalogue, &at("cut"), false).unwrap().summary.end, RunEnd::Done);
         let bytes = |name: &str| std::fs::read(at(name).join("network.safetensors")).unwrap();
         assert!(bytes("whole") == bytes("cut"), "{dtype}: other weights after a resumption");
         // The file is readable with the catalogue, and names what is missing without.
@@ -119,10 +119,10 @@ fn own_rule_is_compared_and_swept_beside_the_listed_ones() {
         rule = ["pc", "pc-heavy-ball"]
         activation = ["tanh", "root-sign"]
     "#;
-    let samples = Samples::default();
+    let samples = DatasetCache::default();
     let cells = grid(text, "grid.toml".as_ref(), &samples, &catalogue, None).unwrap();
     let store = Store::create(&place.path().join("sweep")).unwrap();
-    let tally = sweep(&store, &cells, Options::default(), (&samples, &catalogue), &interrupt, &|_| {}).unwrap();
+    let tally = sweep(&store, &cells, SweepOptions::default(), (&samples, &catalogue), &interrupt, &|_| {}).unwrap();
     assert_eq!((tally.done, tally.failed), (4, 0));
     // A program without them says so before anything runs.
     let refused = grid(text, "grid.toml".as_ref(), &samples, &Catalogue::default(), None).unwrap_err().to_string();

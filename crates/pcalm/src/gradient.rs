@@ -43,6 +43,7 @@ pub struct Agreement {
     pub norm_ratio: f64,
 }
 
+#[cfg(feature = "theory")]
 impl Agreement {
     /// Of gradients that are not there.
     pub(crate) const NONE: Agreement = Agreement { cosine: f64::NAN, norm_ratio: f64::NAN };

@@ -153,7 +153,7 @@ fn attempt<B: Backend>(
 ) -> Inference {
     state.begin(lagrangian.backend(), rule.memory());
     rule.init(lagrangian, state);
-    let look = Look::new(rule.name(), lagrangian, state);
+    let look = DivergenceCheck::new(rule.name(), lagrangian, state);
     let (mut at, mut done) = (Step::default(), 0usize);
     loop {
         if lagrangian.interrupted() {
@@ -191,20 +191,20 @@ fn attempt<B: Backend>(
 
 /// Where a forward pass whose loss is not finite has overflowed.
 pub(crate) fn overflow<B: Backend>(rule: &str, lagrangian: &Lagrangian<B>, state: &State<B>) -> Box<Divergence> {
-    let look = Look::new(rule, lagrangian, state);
+    let look = DivergenceCheck::new(rule, lagrangian, state);
     look.at(0, state).unwrap_or_else(|| look.divergence(0, look.hidden(), look.output(state)))
 }
 
 /// A look for a divergence, made at the forward pass.
-struct Look<'r, 'a, B: Backend> {
+struct DivergenceCheck<'r, 'a, B: Backend> {
     rule: &'r str,
     lagrangian: &'r Lagrangian<'a, B>,
     initial_norm: f64,
 }
 
-impl<'r, 'a, B: Backend> Look<'r, 'a, B> {
+impl<'r, 'a, B: Backend> DivergenceCheck<'r, 'a, B> {
     fn new(rule: &'r str, lagrangian: &'r Lagrangian<'a, B>, state: &State<B>) -> Self {
-        Look { rule, lagrangian, initial_norm: lagrangian.largest(&state.activities).wide() }
+        DivergenceCheck { rule, lagrangian, initial_norm: lagrangian.largest(&state.activities).wide() }
     }
 
     fn hidden(&self) -> usize {

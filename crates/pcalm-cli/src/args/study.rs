@@ -79,7 +79,7 @@ pub enum Question {
 
 /// Where results of theory go.
 #[derive(Args)]
-pub struct Place {
+pub struct Destination {
     /// Folder to write to [default: runs/<question>-<digits of the options>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -93,7 +93,7 @@ pub struct SpectrumArgs {
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     #[command(flatten)]
     pub own: OneSample,
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub struct SamplesArgs {
     #[command(flatten)]
     pub common: Common,
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     #[command(flatten)]
     pub own: FirstSamples,
     #[command(flatten)]
@@ -118,7 +118,7 @@ pub struct StabilityArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
-    pub place: Place,
+    pub place: Destination,
     #[command(flatten)]
     pub own: StepSizes,
     /// Print the result as JSON on stdout.

@@ -1,22 +1,22 @@
 //! `pcalm compare`.
 
 use super::{Failure, experiment};
-use crate::{Outcome, args::CompareArgs, output, progress::Display, signals};
+use crate::{ExitOutcome, args::CompareArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
-    compare::{COMMAND, Contest, OWN, Row, compare, rows, write},
+    compare::{COMMAND, ComparisonRow, Contest, OWN, compare, rows, write},
     dataset::Task,
     experiment::{Experiment, Loaded, limits::WHOLE},
     folder::{Folder, names},
-    outcome::{self, End},
+    outcome::{self, RunEnd},
     run::check_options,
     tenancy::{Holding, Tenancy, occupied, sign, unsign},
 };
 use std::io::{self, Write};
 
-pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     let contest = contest(args, &experiment)?;
     let interrupt = signals::interrupt()?;
@@ -33,7 +33,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     make_room(folder, &holding, args.force)?;
     sign(folder, COMMAND, (&experiment, &contents))?;
     let mut display = Display::new(args.common.quiet);
-    let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::News| display.tell(&format!("{rule} seed {seed}"), n);
+    let mut news = |rule: &str, seed: u64, n: pcalm_lab::run::RunNews| display.tell(&format!("{rule} seed {seed}"), n);
     let finished = compare(&contest, &experiment, &loaded, folder, &catalogue, &interrupt, &mut news);
     // Where not even the first run could begin, the folder is not occupied.
     let runs: Vec<_> = contest.runs(&experiment).map(|(name, _)| Folder::existing(&folder.file(&name))).collect();
@@ -52,7 +52,7 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
         gaps(out, task, &table)?;
         writeln!(out, "\nrun folder: {}", folder.path().display())
     })?;
-    for run in finished.iter().filter(|f| f.summary.end == End::Diverged) {
+    for run in finished.iter().filter(|f| f.summary.end == RunEnd::Diverged) {
         let message = run.summary.message.as_deref().unwrap_or("diverged");
         output::note(format_args!("seed {}: {message}", run.summary.seed));
     }
@@ -60,8 +60,8 @@ pub fn run(args: &CompareArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     if left > 0 {
         output::note(format_args!("interrupted with {left} runs left; the same command goes on from here"));
     }
-    let diverged = finished.iter().any(|f| f.summary.end == End::Diverged);
-    Ok(if diverged || left > 0 { Outcome::Unfinished } else { Outcome::Done })
+    let diverged = finished.iter().any(|f| f.summary.end == RunEnd::Diverged);
+    Ok(if diverged || left > 0 { ExitOutcome::Unfinished } else { ExitOutcome::Done })
 }
 
 fn contest(args: &CompareArgs, experiment: &Experiment) -> Result<Contest, LabError> {
@@ -99,7 +99,7 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
     folder.remove(&names::OF_A_COMPARISON)
 }
 
-fn show(out: &mut dyn Write, task: Task, table: &[Row], finished: &[outcome::Outcome]) -> io::Result<()> {
+fn show(out: &mut dyn Write, task: Task, table: &[ComparisonRow], finished: &[outcome::Outcome]) -> io::Result<()> {
     let regression = task == Task::Regression;
     let score =
         if regression { format!("{:>17} {:>20}", "test R²", "test loss") } else { format!("{:>17}", "test accuracy") };
@@ -132,7 +132,7 @@ fn show(out: &mut dyn Write, task: Task, table: &[Row], finished: &[outcome::Out
 }
 
 /// Each rule against BP on the same seeds.
-fn gaps(out: &mut dyn Write, task: Task, table: &[Row]) -> io::Result<()> {
+fn gaps(out: &mut dyn Write, task: Task, table: &[ComparisonRow]) -> io::Result<()> {
     let (factor, unit) = if task == Task::Regression { (1.0, "of loss") } else { (100.0, "points") };
     let mut first = true;
     for row in table {

@@ -2,14 +2,14 @@
 
 use super::Failure;
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{DataAction, Source},
     output,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use pcalm_lab::{
     LabError,
-    dataset::{self, DATASETS, Description, Progress, Range, Task},
+    dataset::{self, DATASETS, Description, DownloadProgress, Range, Task},
     destination,
     experiment::load_data,
 };
@@ -19,28 +19,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub fn run(action: &DataAction) -> Result<Outcome, Failure> {
+pub fn run(action: &DataAction) -> Result<ExitOutcome, Failure> {
     match action {
         DataAction::Info { source, json } => info(source, *json),
         DataAction::Export { source, out, force, json } => export(source, out, *force, *json),
         DataAction::Fetch { name, json } => fetch(name, *json),
         DataAction::Verify { name, data_dir, json } => verify(name, data_dir.as_deref(), *json),
         DataAction::Path { name, data_dir, json } => {
-            Place { path: dataset::path(known(name)?, data_dir.as_deref())? }.tell(*json)
+            Location { path: dataset::path(known(name)?, data_dir.as_deref())? }.tell(*json)
         }
     }
 }
 
 /// Where something is.
 #[derive(Serialize)]
-struct Place {
+struct Location {
     path: PathBuf,
 }
 
-impl Place {
-    fn tell(self, json: bool) -> Result<Outcome, Failure> {
+impl Location {
+    fn tell(self, json: bool) -> Result<ExitOutcome, Failure> {
         output::report(&self, json, |out| writeln!(out, "{}", self.path.display()))?;
-        Ok(Outcome::Done)
+        Ok(ExitOutcome::Done)
     }
 }
 
@@ -51,10 +51,10 @@ fn known(name: &str) -> Result<&'static str, Failure> {
     Ok(pcalm_lab::choice::choose("dataset", name, names, find)?)
 }
 
-fn info(source: &Source, json: bool) -> Result<Outcome, Failure> {
+fn info(source: &Source, json: bool) -> Result<ExitOutcome, Failure> {
     let found = load_data(&source.origin.experiment(&source.dataset))?.describe();
     output::report(&found, json, |out| show(out, &found))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 /// Classes shown one by one.
@@ -100,7 +100,7 @@ struct Exported {
     fingerprint: String,
 }
 
-fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcome, Failure> {
+fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<ExitOutcome, Failure> {
     let experiment = source.origin.experiment(&source.dataset);
     destination::check("out", out, source.origin.files(&source.dataset), force)?;
     let data = load_data(&experiment)?;
@@ -108,19 +108,19 @@ fn export(source: &Source, out: &Path, force: bool, json: bool) -> Result<Outcom
     let bytes = std::fs::metadata(out).map_err(|source| LabError::Io { path: out.to_owned(), source })?.len();
     let exported = Exported { path: out.to_owned(), bytes, fingerprint: data.fingerprint() };
     output::report(&exported, json, |text| writeln!(text, "{}", exported.path.display()))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
-fn fetch(name: &str, json: bool) -> Result<Outcome, Failure> {
+fn fetch(name: &str, json: bool) -> Result<ExitOutcome, Failure> {
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{prefix:30} [{bar:30}] {bytes}/{total_bytes} {eta} left")?);
-    let path = dataset::fetch(known(name)?, &mut |progress: Progress| {
+    let path = dataset::fetch(known(name)?, &mut |progress: DownloadProgress| {
         bar.set_prefix(progress.file.to_owned());
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
-    Place { path }.tell(json)
+    Location { path }.tell(json)
 }
 
 /// A file and whether its checksum is the published one.
@@ -130,7 +130,7 @@ struct Checked {
     good: bool,
 }
 
-fn verify(name: &str, data_dir: Option<&Path>, json: bool) -> Result<Outcome, Failure> {
+fn verify(name: &str, data_dir: Option<&Path>, json: bool) -> Result<ExitOutcome, Failure> {
     let files = dataset::verify(known(name)?, data_dir)?;
     let files: Vec<Checked> = files.into_iter().map(|(path, good)| Checked { path, good }).collect();
     output::report(&files, json, |out| {
@@ -138,5 +138,5 @@ fn verify(name: &str, data_dir: Option<&Path>, json: bool) -> Result<Outcome, Fa
             writeln!(out, "{}  {}", if file.good { "good " } else { "WRONG" }, file.path.display())
         })
     })?;
-    Ok(if files.iter().all(|f| f.good) { Outcome::Done } else { Outcome::Unfinished })
+    Ok(if files.iter().all(|f| f.good) { ExitOutcome::Done } else { ExitOutcome::Unfinished })
 }

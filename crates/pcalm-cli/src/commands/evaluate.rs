@@ -1,7 +1,7 @@
 //! `pcalm evaluate`: how good a trained network is.
 
 use super::{Failure, part};
-use crate::{Outcome, args::EvaluateArgs, output};
+use crate::{ExitOutcome, args::EvaluateArgs, output};
 use pcalm::Names;
 use pcalm_lab::{
     destination,
@@ -10,7 +10,7 @@ use pcalm_lab::{
 };
 use std::io::{self, Write};
 
-pub fn run(args: &EvaluateArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &EvaluateArgs) -> Result<ExitOutcome, Failure> {
     let part = part(&args.split)?;
     if let Some(path) = &args.picture {
         check_ending(path)?;
@@ -27,7 +27,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome, Failure> {
         picture(&found, path)?;
     }
     output::report(&found, args.json, |out| show(out, &found))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 /// Classes, and outputs, shown one by one.

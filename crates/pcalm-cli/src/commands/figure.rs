@@ -2,7 +2,7 @@
 
 use super::{Failure, sweep::options};
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{FigureArgs, LabArgs},
     output, signals,
     sweep_progress::SweepDisplay,
@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &FigureArgs) -> Result<ExitOutcome, Failure> {
     let figures: Vec<&Figure> = if args.name == "all" {
         FIGURES.iter().collect()
     } else {
@@ -35,9 +35,9 @@ pub fn run(args: &FigureArgs) -> Result<Outcome, Failure> {
 }
 
 /// A claim that is not confirmed was not met; one that holds partly is no failure.
-pub fn outcome(claims: &[&Claim]) -> Outcome {
+pub fn outcome(claims: &[&Claim]) -> ExitOutcome {
     let failed = claims.iter().any(|c| c.verdict == Verdict::NotConfirmed);
-    if failed { Outcome::Unfinished } else { Outcome::Done }
+    if failed { ExitOutcome::Unfinished } else { ExitOutcome::Done }
 }
 
 /// Makes figures one after the other.
@@ -50,7 +50,7 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
         data_dir: args.data_dir.clone(),
         options: options(&args.power)?,
     };
-    let news = |news: pcalm_lab::sweep::News| display.tell(news);
+    let news = |news: pcalm_lab::sweep::SweepNews| display.tell(news);
     let lab = Lab::new(setting, out, &interrupt, &news)?;
     let mut records = Vec::new();
     for (i, figure) in figures.iter().enumerate() {

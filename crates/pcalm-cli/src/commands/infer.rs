@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{InferArgs, Origin, Shift},
     output,
 };
@@ -13,7 +13,7 @@ use pcalm::{
 use pcalm_lab::{
     LabError, destination,
     folder::write_whole,
-    inference::{Samples, Settings, Summary, infer},
+    inference::{InferenceSettings, InferenceSummary, OwnedBatch, infer},
     model::Model,
 };
 use std::{
@@ -21,7 +21,7 @@ use std::{
     path::Path,
 };
 
-pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &InferArgs) -> Result<ExitOutcome, Failure> {
     if let Some(path) = &args.output {
         let inputs = args.dataset.as_deref().map(|dataset| args.origin.files(dataset));
         let inputs = inputs.into_iter().flatten().chain(args.batch.as_deref()).chain([args.network.as_path()]);
@@ -40,19 +40,19 @@ pub fn run(args: &InferArgs) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
+fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<ExitOutcome, Failure> {
     let catalogue = Catalogue::default();
     let model = Model::<B::Real>::load(&args.network, catalogue.names())?;
     let (samples, from) = match (&args.batch, &args.dataset) {
-        (Some(path), _) => (Samples::load(path)?, path.as_path()),
+        (Some(path), _) => (OwnedBatch::load(path)?, path.as_path()),
         (None, dataset) => {
             let dataset = dataset.as_deref().unwrap_or_default();
             let data = model.data(&args.shift.on(args.origin.experiment(dataset)))?;
             let (first, count) = (args.first.unwrap_or(0), args.samples.unwrap_or(0));
-            (Samples::of(&data, first, count)?, Path::new(dataset))
+            (OwnedBatch::of(&data, first, count)?, Path::new(dataset))
         }
     };
-    let settings = Settings {
+    let settings = InferenceSettings {
         rule: &args.rule,
         catalogue: &catalogue,
         budget: &args.budget,
@@ -71,10 +71,10 @@ fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<Outcome, Failure> {
         write_whole(path, |out| file.write_to(out))?;
     }
     output::report(&done.summary, args.json, |out| show(out, &done.summary))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
-fn show(out: &mut dyn Write, s: &Summary) -> io::Result<()> {
+fn show(out: &mut dyn Write, s: &InferenceSummary) -> io::Result<()> {
     let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.6}"));
     writeln!(out, "loss           {:.9}", s.loss)?;
     writeln!(out, "energy         {:.9}", s.energy)?;

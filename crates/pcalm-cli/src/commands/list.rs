@@ -1,7 +1,7 @@
 //! `pcalm list`.
 
 use super::Failure;
-use crate::{Outcome, args::ListArgs, output};
+use crate::{ExitOutcome, args::ListArgs, output};
 use pcalm::{
     activation::ACTIVATIONS, backend::Reference, optimizer::OPTIMIZERS, parametrization::PARAMETRIZATIONS, rule::rules,
 };
@@ -9,32 +9,34 @@ use pcalm_lab::{choice::choose, dataset::DATASETS};
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Entry {
+struct ListEntry {
     name: &'static str,
     summary: String,
 }
 
 /// A list's name and what makes its entries.
-type List = (&'static str, fn() -> Vec<Entry>);
+type List = (&'static str, fn() -> Vec<ListEntry>);
 
-pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &ListArgs) -> Result<ExitOutcome, Failure> {
     let lists: &[List] = &[
         ("rules", || {
             let all = rules::<Reference<f32>>();
             all.iter()
-                .map(|r| Entry { name: r.facts.name, summary: format!("{} ({})", r.facts.summary, r.facts.source) })
+                .map(|r| ListEntry { name: r.facts.name, summary: format!("{} ({})", r.facts.summary, r.facts.source) })
                 .collect()
         }),
-        ("datasets", || DATASETS.iter().map(|d| Entry { name: d.name, summary: d.summary.into() }).collect()),
-        ("activations", || ACTIVATIONS.iter().map(|a| Entry { name: a.name(), summary: a.summary().into() }).collect()),
-        ("parametrizations", || {
-            PARAMETRIZATIONS.iter().map(|p| Entry { name: p.name, summary: p.summary.into() }).collect()
+        ("datasets", || DATASETS.iter().map(|d| ListEntry { name: d.name, summary: d.summary.into() }).collect()),
+        ("activations", || {
+            ACTIVATIONS.iter().map(|a| ListEntry { name: a.name(), summary: a.summary().into() }).collect()
         }),
-        ("optimizers", || OPTIMIZERS.iter().map(|o| Entry { name: o.name, summary: o.summary.into() }).collect()),
+        ("parametrizations", || {
+            PARAMETRIZATIONS.iter().map(|p| ListEntry { name: p.name, summary: p.summary.into() }).collect()
+        }),
+        ("optimizers", || OPTIMIZERS.iter().map(|o| ListEntry { name: o.name, summary: o.summary.into() }).collect()),
         #[cfg(feature = "theory")]
         ("figures", || {
             let all = pcalm_lab::figure::FIGURES;
-            all.iter().map(|f| Entry { name: f.name, summary: format!("{} ({})", f.title, f.source) }).collect()
+            all.iter().map(|f| ListEntry { name: f.name, summary: format!("{} ({})", f.title, f.source) }).collect()
         }),
     ];
     let find = |given: &str| lists.iter().find(|l| l.0 == given).map(|l| l.1);
@@ -43,5 +45,5 @@ pub fn run(args: &ListArgs) -> Result<Outcome, Failure> {
         let width = entries.iter().map(|e| e.name.len()).max().unwrap_or(0);
         entries.iter().try_for_each(|entry| writeln!(out, "{:width$}  {}", entry.name, entry.summary))
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }

@@ -20,7 +20,7 @@ mod train;
 mod verify;
 
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{Cli, Command, Common},
 };
 use clap::{ArgMatches, parser::ValueSource};
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the chosen verb.
-pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn dispatch(cli: &Cli, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
     match &cli.command {
         Command::Train(args) => on_threads(args.common.threads, || train::run(args, flags))?,

@@ -1,18 +1,18 @@
 //! `pcalm report`.
 
 use super::Failure;
-use crate::{Outcome, args::ReportArgs, output};
+use crate::{ExitOutcome, args::ReportArgs, output};
 use pcalm_lab::{
     claim::Claim,
-    report::{CLAIMS, PAGE, Report},
+    report::{CLAIMS, PAGE, ReportPage},
 };
 
-pub fn run(args: &ReportArgs) -> Result<Outcome, Failure> {
-    let report = Report::read(&args.dir)?;
+pub fn run(args: &ReportArgs) -> Result<ExitOutcome, Failure> {
+    let report = ReportPage::read(&args.dir)?;
     report.write(&args.dir)?;
     output::report(&report.claims().collect::<Vec<&Claim>>(), args.json, |out| {
         writeln!(out, "{}", args.dir.join(PAGE).display())?;
         writeln!(out, "{}", args.dir.join(CLAIMS).display())
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }

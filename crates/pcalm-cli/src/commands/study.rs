@@ -1,10 +1,10 @@
 //! Verbs that predict, draw and judge.
 
 use super::{Failure, figure, on_threads, report, theory, verify};
-use crate::{Outcome, args::Study};
+use crate::{ExitOutcome, args::Study};
 use clap::ArgMatches;
 
-pub fn run(verb: &Study, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn run(verb: &Study, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
     match verb {
         Study::Theory(args) => theory::run(&args.question, flags)?,

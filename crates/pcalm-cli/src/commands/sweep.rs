@@ -2,7 +2,7 @@
 
 use super::{Failure, read};
 use crate::{
-    Outcome,
+    ExitOutcome,
     args::{Power, SweepAction, SweepArgs},
     output, signals,
     sweep_progress::SweepDisplay,
@@ -11,11 +11,11 @@ use pcalm::Catalogue;
 use pcalm_lab::{
     LabError,
     experiment::{
-        Samples,
+        DatasetCache,
         limits::{WORKERS, within},
     },
     folder::Folder,
-    sweep::{Cell, Options, Progress, Store, Tally, export, grid, look, sweep},
+    sweep::{CellProgress, GridCell, Store, SweepOptions, SweepTally, export, grid, look, sweep},
     table::Table,
     tenancy::Holding,
 };
@@ -27,7 +27,7 @@ const CSV: &str = "table.csv";
 #[cfg(feature = "parquet")]
 const PARQUET: &str = "table.parquet";
 
-pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &SweepArgs) -> Result<ExitOutcome, Failure> {
     match (&args.action, &args.grid) {
         (Some(SweepAction::Status { dir, json }), _) => status(dir, *json),
         (Some(SweepAction::Retry { dir, json }), _) => retry(dir, *json),
@@ -38,16 +38,16 @@ pub fn run(args: &SweepArgs) -> Result<Outcome, Failure> {
 }
 
 /// The options of a sweep that decide nothing about its results.
-pub fn options(power: &Power) -> Result<Options, LabError> {
+pub fn options(power: &Power) -> Result<SweepOptions, LabError> {
     let jobs = within("jobs", power.jobs, WORKERS)?;
-    Ok(Options { jobs, threads: within("threads", power.threads, WORKERS)?, ..Options::default() })
+    Ok(SweepOptions { jobs, threads: within("threads", power.threads, WORKERS)?, ..SweepOptions::default() })
 }
 
-fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
-    let options = Options { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
+fn start(args: &SweepArgs, path: &Path) -> Result<ExitOutcome, Failure> {
+    let options = SweepOptions { shard: args.shard.unwrap_or_default(), ..options(&args.power)? };
     let text = read(path)?;
     let interrupt = signals::interrupt()?;
-    let (samples, catalogue) = (Samples::default(), Catalogue::default());
+    let (samples, catalogue) = (DatasetCache::default(), Catalogue::default());
     let cells = grid(&text, path, &samples, &catalogue, None)?;
     let stem = path.file_stem().unwrap_or_default();
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem));
@@ -73,40 +73,41 @@ fn start(args: &SweepArgs, path: &Path) -> Result<Outcome, Failure> {
             "`pcalm sweep status {dir}` says why cells failed, `pcalm sweep retry {dir}` tries again"
         ));
     }
-    Ok(if tally.left + tally.failed == 0 { Outcome::Done } else { Outcome::Unfinished })
+    Ok(if tally.left + tally.failed == 0 { ExitOutcome::Done } else { ExitOutcome::Unfinished })
 }
 
-fn counts(tally: &Tally) -> serde_json::Value {
+fn counts(tally: &SweepTally) -> serde_json::Value {
     json!({ "done": tally.done, "failed": tally.failed, "left": tally.left })
 }
 
 /// The sweep in a folder.
-fn kept(dir: &Path) -> Result<(Store, Vec<Cell>), Failure> {
+fn kept(dir: &Path) -> Result<(Store, Vec<GridCell>), Failure> {
     let store = Store::existing(dir)?;
     let cells = store.kept_cells()?;
     Ok((store, cells))
 }
 
-fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
+fn status(dir: &Path, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let (mut running, mut failed, mut diverged) = (Vec::new(), Vec::new(), Vec::new());
     let mut done = 0;
     for cell in &cells {
         match store.progress(&cell.key)? {
-            Progress::Finished => {
+            CellProgress::Finished => {
                 done += 1;
                 let summary = store.finished(&cell.key)?.summary;
                 diverged.extend(summary.message.map(|reason| (cell, reason)));
             }
-            Progress::Failed(failure) => failed.push((cell, failure.reason)),
-            Progress::Open if store.is_running(&cell.key)? => running.push(cell),
-            Progress::Open => {}
+            CellProgress::Failed(failure) => failed.push((cell, failure.reason)),
+            CellProgress::Open if store.is_running(&cell.key)? => running.push(cell),
+            CellProgress::Open => {}
         }
     }
     let left = cells.len() - done - failed.len() - running.len();
-    let list = |cells: &[(&Cell, String)]| {
-        let entry = |(cell, reason): &(&Cell, String)| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
-        cells.iter().map(entry).collect::<Vec<_>>()
+    let list = |cells: &[(&GridCell, String)]| {
+        let entry =
+            |cell: &GridCell, reason: &str| json!({ "key": cell.key.as_str(), "cell": cell.label, "reason": reason });
+        cells.iter().map(|(cell, reason)| entry(cell, reason)).collect::<Vec<_>>()
     };
     let report = json!({
         "cells": cells.len(), "done": done, "diverged": list(&diverged), "failed": list(&failed), "left": left,
@@ -119,20 +120,20 @@ fn status(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
         diverged.iter().try_for_each(|(cell, reason)| writeln!(out, "diverged  {}: {reason}", cell.label))?;
         failed.iter().try_for_each(|(cell, reason)| writeln!(out, "failed    {}: {reason}", cell.label))
     })?;
-    Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Unfinished })
+    Ok(if failed.is_empty() { ExitOutcome::Done } else { ExitOutcome::Unfinished })
 }
 
-fn retry(dir: &Path, as_json: bool) -> Result<Outcome, Failure> {
+fn retry(dir: &Path, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let mut count = 0;
     for cell in &cells {
         count += usize::from(store.retry(&cell.key)?);
     }
     output::report(&json!({ "retried": count }), as_json, |out| writeln!(out, "{count} cells can be run again"))?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
-fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result<Outcome, Failure> {
+fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result<ExitOutcome, Failure> {
     let (store, cells) = kept(dir)?;
     let table = export(&look(&store, &cells)?, timings)?;
     let folder = Folder::create(out.unwrap_or(dir))?;
@@ -144,7 +145,7 @@ fn table(dir: &Path, out: Option<&Path>, timings: bool, as_json: bool) -> Result
         writeln!(out, "{}", csv.display())?;
         parquet.iter().try_for_each(|parquet| writeln!(out, "{}", parquet.display()))
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
 #[cfg(feature = "parquet")]

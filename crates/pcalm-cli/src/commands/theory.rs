@@ -2,8 +2,8 @@
 
 use super::{ConfigFile, Failure, config_file, experiment_over, is_explicit, number, on_threads};
 use crate::{
-    Outcome,
-    args::{Common, Place, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
+    ExitOutcome,
+    args::{Common, Destination, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
     output,
 };
 use clap::ArgMatches;
@@ -24,7 +24,7 @@ use std::{
     path::Path,
 };
 
-pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, Failure>, Failure> {
+pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<ExitOutcome, Failure>, Failure> {
     let flags = matches.subcommand().map_or(matches, |(_, inner)| inner);
     match question {
         Question::Spectrum(args) => on_threads(args.common.threads, || spectrum_of(args, flags)),
@@ -34,7 +34,7 @@ pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<Outcome, 
     }
 }
 
-impl Place {
+impl Destination {
     /// Takes the folder for the answer to a question, which is computed anew each time: one that holds something else
     /// is refused.
     fn take(&self, question: &str, wanted: &Holding) -> Result<Tenancy, LabError> {
@@ -56,7 +56,7 @@ fn case<T: Options + Clone>(
     question: &str,
     (given, own): (&Experiment, &T),
     which: fn(&T) -> (usize, usize),
-    (common, place): (&Common, &Place),
+    (common, place): (&Common, &Destination),
     matches: &ArgMatches,
 ) -> Result<(Case, usize, Tenancy), Failure> {
     let mut file = config_file(common.config.as_ref())?;
@@ -99,15 +99,15 @@ fn finish<T: Serialize>(
     json: bool,
     out: &Path,
     show: impl FnOnce(&mut dyn Write, &T) -> io::Result<()>,
-) -> Result<Outcome, Failure> {
+) -> Result<ExitOutcome, Failure> {
     output::report(report, json, |text| {
         show(text, report)?;
         writeln!(text, "\nfolder: {}", out.display())
     })?;
-    Ok(Outcome::Done)
+    Ok(ExitOutcome::Done)
 }
 
-fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let given = (&args.experiment, &args.own);
     let (case, _, tenancy) = case("spectrum", given, OneSample::which, (&args.common, &args.place), matches)?;
     let folder = tenancy.folder();
@@ -167,7 +167,7 @@ fn spectrum_of(args: &SpectrumArgs, matches: &ArgMatches) -> Result<Outcome, Fai
     })
 }
 
-fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let (case, budget, tenancy) = case_of_samples("equilibrium", args, matches)?;
     let folder = tenancy.folder();
     let report = equilibrium::equilibrium(&case, folder, budget).inspect_err(|_| unsign(folder))?;
@@ -194,7 +194,7 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, F
     })
 }
 
-fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let (case, budget, tenancy) = case_of_samples("wave", args, matches)?;
     let folder = tenancy.folder();
     let report = wave::wave(&case, folder, budget).inspect_err(|_| unsign(folder))?;
@@ -223,7 +223,7 @@ fn wave_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<Outcome, Failure>
     })
 }
 
-fn stability_map(args: &StabilityArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn stability_map(args: &StabilityArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let sizes = match config_file(args.config.as_ref())? {
         Some((path, file)) => merge_own(&args.own, |id| is_explicit(matches, id), file, path)?,
         None => args.own.clone(),

@@ -1,7 +1,7 @@
 //! `pcalm train`.
 
 use super::{Failure, experiment, is_explicit, number};
-use crate::{Outcome, args::TrainArgs, output, progress::Display, signals};
+use crate::{ExitOutcome, args::TrainArgs, output, progress::Display, signals};
 use clap::ArgMatches;
 use pcalm::{Catalogue, Names};
 use pcalm_lab::{
@@ -9,10 +9,10 @@ use pcalm_lab::{
     experiment::{Contents, Experiment, Loaded, changeable, from_flags_and_file, from_toml, may_change, option_names},
     folder::{Folder, names},
     interrupt::Interrupt,
-    memory::Memory,
-    outcome::{self, End, read_json},
+    memory::MemoryUse,
+    outcome::{self, RunEnd, read_json},
     provenance::Provenance,
-    run::{COMMAND, Job, check, check_options, run as train},
+    run::{COMMAND, TrainingJob, check, check_options, run as train},
     tenancy::{Holding, Tenancy, occupied},
 };
 use std::{
@@ -20,7 +20,7 @@ use std::{
     path::Path,
 };
 
-pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     match &args.resume {
         Some(dir) => resume(args, matches, dir),
         None => begin(args, matches),
@@ -28,7 +28,7 @@ pub fn run(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
 }
 
 /// A new run, in a folder that holds none.
-fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<Outcome, Failure> {
+fn begin(args: &TrainArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
     let experiment = experiment(&args.experiment, &args.common, matches)?;
     let interrupt = signals::interrupt()?;
     let loaded = Loaded::new(&experiment)?;
@@ -52,7 +52,7 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
     if let Some(problem) = found.unlike(wanted) {
         return Err(occupied(folder, &problem));
     }
-    let ended = outcome::Outcome::read(folder)?.is_some_and(|o| o.summary.end != End::Interrupted);
+    let ended = outcome::Outcome::read(folder)?.is_some_and(|o| o.summary.end != RunEnd::Interrupted);
     let (state, verb) = if ended { ("finished", "shows it") } else { ("unfinished", "goes on with it") };
     let path = folder.path();
     let way_out = format!("`pcalm train --resume {}` {verb}, --force begins anew", path.display());
@@ -60,7 +60,7 @@ fn make_room(folder: &Folder, wanted: &Holding, force: bool) -> Result<(), LabEr
 }
 
 /// The run in a folder, from where it was.
-fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome, Failure> {
+fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<ExitOutcome, Failure> {
     let folder = Folder::existing(dir);
     let path = folder.file(names::CONFIG);
     if !path.exists() {
@@ -76,7 +76,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
     }
     let flags = super::anchored(&args.experiment)?;
     let experiment = from_flags_and_file(&flags, |id| is_explicit(matches, id), &text, &path)?;
-    let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != End::Interrupted);
+    let ended = outcome::Outcome::read(&folder)?.filter(|o| o.summary.end != RunEnd::Interrupted);
     if let Some(outcome) = ended {
         check(&folder, &Names::default())?;
         let extends = experiment.epochs > known.epochs;
@@ -88,7 +88,7 @@ fn resume(args: &TrainArgs, matches: &ArgMatches, dir: &Path) -> Result<Outcome,
             let problem = "is finished and has no checkpoint to go on from; --init starts from its network";
             return Err(LabError::Run { path: dir.to_owned(), problem: problem.into() }.into());
         }
-        if outcome.summary.end == End::Done && !extends {
+        if outcome.summary.end == RunEnd::Done && !extends {
             let problem = format!("{}; the run is finished, and more epochs would go on with it", experiment.epochs);
             return Err(LabError::Option { name: "epochs".into(), problem }.into());
         }
@@ -139,9 +139,10 @@ fn go(
     contents: &Contents,
     tenancy: &Tenancy,
     interrupt: &Interrupt,
-) -> Result<Outcome, Failure> {
+) -> Result<ExitOutcome, Failure> {
     let folder = tenancy.folder();
-    let job = Job { experiment, catalogue: &Catalogue::default(), data: &loaded.data, contents, folder, interrupt };
+    let job =
+        TrainingJob { experiment, catalogue: &Catalogue::default(), data: &loaded.data, contents, folder, interrupt };
     let mut display = Display::new(args.common.quiet);
     let title = format!("{} seed {}", experiment.rule, experiment.seed);
     let outcome = train(&job, &mut |news| display.tell(&title, news))?;
@@ -150,23 +151,23 @@ fn go(
 }
 
 /// Prints an outcome and says what it means.
-fn tell(args: &TrainArgs, outcome: &outcome::Outcome, folder: &Folder) -> Result<Outcome, Failure> {
+fn tell(args: &TrainArgs, outcome: &outcome::Outcome, folder: &Folder) -> Result<ExitOutcome, Failure> {
     let summary = &outcome.summary;
     output::report(summary, args.common.json, |out| show(out, outcome, folder))?;
     Ok(match summary.end {
-        End::Done => Outcome::Done,
-        End::Diverged => {
+        RunEnd::Done => ExitOutcome::Done,
+        RunEnd::Diverged => {
             output::note(summary.message.as_deref().unwrap_or("diverged"));
-            Outcome::Unfinished
+            ExitOutcome::Unfinished
         }
-        End::Interrupted => {
+        RunEnd::Interrupted => {
             output::note(format_args!("interrupted; go on with: pcalm train --resume {}", folder.path().display()));
-            Outcome::Unfinished
+            ExitOutcome::Unfinished
         }
     })
 }
 
-fn memory(memory: &Memory) -> String {
+fn memory(memory: &MemoryUse) -> String {
     let mib = |bytes: u64| format!("{:.1}", bytes as f64 / (1 << 20) as f64);
     let peak = memory.peak.map_or_else(|| "-".to_owned(), |peak| format!("{} MiB", mib(peak)));
     let [weights, states, data] = [memory.weights, memory.states, memory.data].map(mib);

@@ -4,13 +4,13 @@ use super::{
     Failure,
     figure::{draw, outcome, show},
 };
-use crate::{Outcome, args::VerifyArgs, output};
+use crate::{ExitOutcome, args::VerifyArgs, output};
 use pcalm_lab::{
     claim::{Claim, Verdict},
     figure::{FIGURES, Scale},
 };
 
-pub fn run(args: &VerifyArgs) -> Result<Outcome, Failure> {
+pub fn run(args: &VerifyArgs) -> Result<ExitOutcome, Failure> {
     let figures: Vec<_> = FIGURES.iter().collect();
     let records = draw(&figures, &args.lab, Scale::Smoke, &args.out)?;
     let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();

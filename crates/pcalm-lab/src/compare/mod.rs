@@ -9,9 +9,9 @@ use crate::{
     experiment::{Experiment, Loaded},
     folder::{Folder, names},
     interrupt::Interrupt,
-    outcome::{End, Outcome, Summary},
+    outcome::{Outcome, RunEnd, RunSummary},
     record::{csv, json},
-    run::{self, Job, News},
+    run::{self, RunNews, TrainingJob},
     stats::{Paired, mean, paired},
     tenancy::{Holding, occupied},
 };
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 /// One row of the comparison: a rule over all seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct ComparisonRow {
     /// Learning rule.
     pub rule: String,
     /// Seeds finished.
@@ -97,7 +97,7 @@ pub fn compare(
     folder: &Folder,
     catalogue: &Catalogue,
     interrupt: &Interrupt,
-    news: &mut dyn FnMut(&str, u64, News),
+    news: &mut dyn FnMut(&str, u64, RunNews),
 ) -> Result<Vec<Outcome>, LabError> {
     let contents = loaded.contents(base)?;
     let mut finished = Vec::new();
@@ -108,20 +108,20 @@ pub fn compare(
                 if let Some(problem) = found.unlike(&Holding::new(run::COMMAND, &experiment, &contents)?) {
                     return Err(occupied(&place, &problem));
                 }
-                Outcome::read(&place)?.filter(|o| o.summary.end != End::Interrupted)
+                Outcome::read(&place)?.filter(|o| o.summary.end != RunEnd::Interrupted)
             }
             None => None,
         };
         let outcome = match known {
             Some(outcome) => outcome,
             None => {
-                let mut tell = |n: News| news(&experiment.rule, experiment.seed, n);
+                let mut tell = |n: RunNews| news(&experiment.rule, experiment.seed, n);
                 let (data, contents) = (&*loaded.data, &contents);
-                let job = Job { experiment: &experiment, catalogue, data, contents, folder: &place, interrupt };
+                let job = TrainingJob { experiment: &experiment, catalogue, data, contents, folder: &place, interrupt };
                 run::run(&job, &mut tell)?
             }
         };
-        if outcome.summary.end != End::Interrupted {
+        if outcome.summary.end != RunEnd::Interrupted {
             finished.push(outcome);
         }
         if interrupt.is_raised() {
@@ -135,24 +135,24 @@ pub fn compare(
 const STANDARD: &str = "bp";
 
 /// The table's rows, in the order of `rules`; rules without a finished run are left out.
-pub fn rows(rules: &[String], finished: &[Outcome]) -> Vec<Row> {
+pub fn rows(rules: &[String], finished: &[Outcome]) -> Vec<ComparisonRow> {
     rules.iter().filter_map(|rule| row(rule, finished)).collect()
 }
 
-fn of_rule<'a>(rule: &str, finished: &'a [Outcome]) -> Vec<&'a Summary> {
+fn of_rule<'a>(rule: &str, finished: &'a [Outcome]) -> Vec<&'a RunSummary> {
     finished.iter().map(|f| &f.summary).filter(|s| s.rule == rule).collect()
 }
 
-fn row(rule: &str, finished: &[Outcome]) -> Option<Row> {
+fn row(rule: &str, finished: &[Outcome]) -> Option<ComparisonRow> {
     let runs = of_rule(rule, finished);
     let first = runs.first()?;
-    let of = |part: fn(&Summary) -> Option<f64>| mean(&runs.iter().filter_map(|s| part(s)).collect::<Vec<_>>());
+    let of = |part: fn(&RunSummary) -> Option<f64>| mean(&runs.iter().filter_map(|s| part(s)).collect::<Vec<_>>());
     let (accuracy, r2, loss) = (of(|s| s.test_accuracy), of(|s| s.test_r2), of(|s| s.test_loss));
-    let diverged = runs.iter().filter(|s| s.end == End::Diverged).count();
+    let diverged = runs.iter().filter(|s| s.end == RunEnd::Diverged).count();
     let stop = if diverged > 0 { Some("diverged".to_owned()) } else { first.stop_reason.clone() };
     let gap = (rule != STANDARD).then(|| gap(&runs, &of_rule(STANDARD, finished))).flatten();
     let interval = gap.and_then(|g| g.difference.interval);
-    Some(Row {
+    Some(ComparisonRow {
         rule: rule.to_owned(),
         seeds: runs.len(),
         accuracy_mean: accuracy.map(|a| a.value),
@@ -175,9 +175,9 @@ fn row(rule: &str, finished: &[Outcome]) -> Option<Row> {
 }
 
 /// A rule against the standard on the seeds that both finished.
-fn gap(runs: &[&Summary], standard: &[&Summary]) -> Option<Paired> {
-    let score = |s: &Summary| s.test_accuracy.or(s.test_loss);
-    let pair = |run: &&Summary| {
+fn gap(runs: &[&RunSummary], standard: &[&RunSummary]) -> Option<Paired> {
+    let score = |s: &RunSummary| s.test_accuracy.or(s.test_loss);
+    let pair = |run: &&RunSummary| {
         let partner = standard.iter().find(|s| s.seed == run.seed)?;
         score(run).zip(score(partner))
     };
@@ -189,8 +189,8 @@ fn gap(runs: &[&Summary], standard: &[&Summary]) -> Option<Paired> {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Folder, task: Task, rows: &[Row], finished: &[Outcome]) -> Result<(), LabError> {
-    let runs: Vec<&Summary> = finished.iter().map(|f| &f.summary).collect();
+pub fn write(folder: &Folder, task: Task, rows: &[ComparisonRow], finished: &[Outcome]) -> Result<(), LabError> {
+    let runs: Vec<&RunSummary> = finished.iter().map(|f| &f.summary).collect();
     folder.write(names::COMPARISON_CSV, &csv(rows, folder.path())?)?;
     folder.write(names::COMPARISON_JSON, &json(&rows, folder.path())?)?;
     folder.write(names::COMPARISON_RUNS, &csv(&runs, folder.path())?)?;

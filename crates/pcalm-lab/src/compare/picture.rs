@@ -1,6 +1,6 @@
 //! The picture of a comparison.
 
-use super::Row;
+use super::ComparisonRow;
 use crate::{
     dataset::Task,
     error::LabError,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Test accuracy, or in regression the test loss, over epochs.
-pub fn draw(folder: &Folder, task: Task, rows: &[Row], finished: &[Outcome]) -> Result<(), LabError> {
+pub fn draw(folder: &Folder, task: Task, rows: &[ComparisonRow], finished: &[Outcome]) -> Result<(), LabError> {
     let regression = task == Task::Regression;
     let (name, chart) = if regression {
         (names::LOSS_PICTURE, chart(rows, finished, |e| Some(e.test_loss)))
@@ -29,7 +29,7 @@ pub fn draw(folder: &Folder, task: Task, rows: &[Row], finished: &[Outcome]) -> 
 }
 
 /// A measure over epochs, one series per rule.
-fn chart(rows: &[Row], finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Chart {
+fn chart(rows: &[ComparisonRow], finished: &[Outcome], measure: fn(&EpochRow) -> Option<f64>) -> Chart {
     let series: Vec<Series> = rows.iter().enumerate().map(|(i, row)| curve(&row.rule, i, finished, measure)).collect();
     let last = series.iter().flat_map(|s| &s.points).map(|p| p.x).fold(1.0, f64::max);
     Chart {

@@ -2,7 +2,7 @@
 
 use super::{
     DataError, File, Info,
-    fetch::{Progress, checksum, io},
+    fetch::{DownloadProgress, checksum, io},
 };
 use std::{
     fs,
@@ -25,7 +25,7 @@ pub(super) fn file<M: AsRef<str>>(
     name: &str,
     file: &File,
     target: &Path,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(DownloadProgress),
 ) -> Result<(), DataError> {
     let part = target.with_extension("gz.part");
     let mut problem = "no source is known".to_owned();
@@ -38,8 +38,8 @@ pub(super) fn file<M: AsRef<str>>(
                 pause *= 2;
             }
             match download(&url, name, file, &part, progress) {
-                Err(Failure::Disk(error)) => return Err(error),
-                Err(Failure::Network(what)) => problem = format!("{url}: {what}"),
+                Err(DownloadFailure::Disk(error)) => return Err(error),
+                Err(DownloadFailure::Network(what)) => problem = format!("{url}: {what}"),
                 Ok(()) => {
                     let found = checksum(&part)?;
                     if found == file.sha256 {
@@ -56,7 +56,7 @@ pub(super) fn file<M: AsRef<str>>(
     Err(DataError::Download { name: info.name.to_owned(), file: name.to_owned(), problem })
 }
 
-enum Failure {
+enum DownloadFailure {
     /// Worth another attempt.
     Network(String),
     /// Not worth another attempt.
@@ -69,10 +69,10 @@ fn download(
     name: &str,
     file: &File,
     part: &Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(), Failure> {
-    let disk = |source| Failure::Disk(io(part, source));
-    let network = |e: &dyn std::fmt::Display| Failure::Network(e.to_string());
+    progress: &mut dyn FnMut(DownloadProgress),
+) -> Result<(), DownloadFailure> {
+    let disk = |source| DownloadFailure::Disk(io(part, source));
+    let network = |e: &dyn std::fmt::Display| DownloadFailure::Network(e.to_string());
     let mut done = fs::metadata(part).map_or(0, |m| m.len());
     if done >= file.size {
         // Whole already, or too long to be right: the checksum decides.
@@ -99,7 +99,7 @@ fn download(
     let mut body = response.into_body().into_reader().take(file.size - done + 1);
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        progress(Progress { file: name, done, total: file.size });
+        progress(DownloadProgress { file: name, done, total: file.size });
         let count = body.read(&mut buffer).map_err(|e| network(&e))?;
         if count == 0 {
             break;
@@ -109,7 +109,7 @@ fn download(
     }
     out.sync_all().map_err(disk)?;
     if done < file.size {
-        return Err(Failure::Network(format!("the connection ended after {done} of {} bytes", file.size)));
+        return Err(DownloadFailure::Network(format!("the connection ended after {done} of {} bytes", file.size)));
     }
     Ok(())
 }

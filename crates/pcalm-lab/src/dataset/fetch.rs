@@ -15,7 +15,7 @@ use std::{
 
 /// How far a download is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress<'a> {
+pub struct DownloadProgress<'a> {
     /// The file.
     pub file: &'a str,
     /// Bytes on disk.
@@ -28,7 +28,7 @@ pub struct Progress<'a> {
 ///
 /// # Errors
 /// If the name is unknown or embedded, or every source failed.
-pub fn fetch(name: &str, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, DataError> {
+pub fn fetch(name: &str, progress: &mut dyn FnMut(DownloadProgress)) -> Result<PathBuf, DataError> {
     let info = info(name)?;
     if info.embedded() {
         return Err(DataError::Embedded(info.name));
@@ -50,14 +50,14 @@ pub fn fetch_from<M: AsRef<str>>(
     info: &Info,
     mirrors: &[M],
     folder: &Path,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(DownloadProgress),
 ) -> Result<(), DataError> {
     fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
     for (name, file) in FILES.iter().zip(&info.files) {
         let name = format!("{name}.gz");
         let target = folder.join(&name);
         if target.is_file() && checksum(&target)? == file.sha256 {
-            progress(Progress { file: &name, done: file.size, total: file.size });
+            progress(DownloadProgress { file: &name, done: file.size, total: file.size });
             continue;
         }
         download::file(info, mirrors, &name, file, &target, progress)?;

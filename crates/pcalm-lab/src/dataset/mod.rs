@@ -24,7 +24,7 @@ mod test_part;
 pub use describe::{Class, Description, Range};
 pub use error::DataError;
 pub use export::export;
-pub use fetch::{Progress, fetch, fetch_from, verify};
+pub use fetch::{DownloadProgress, fetch, fetch_from, verify};
 pub use files::{FileOptions, Format, MOST_CLASSES, TaskChoice, load_file, load_inputs};
 pub(crate) use fingerprint::hex;
 pub use idx::{Images, parse_images, parse_labels};

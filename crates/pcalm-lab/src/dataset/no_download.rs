@@ -1,6 +1,6 @@
 //! Stands for downloads in a program without the feature `download`.
 
-use super::{DataError, File, Info, fetch::Progress};
+use super::{DataError, File, Info, fetch::DownloadProgress};
 use std::path::Path;
 
 /// Not in this program.
@@ -10,7 +10,7 @@ pub(super) fn file<M: AsRef<str>>(
     name: &str,
     _file: &File,
     _target: &Path,
-    _progress: &mut dyn FnMut(Progress),
+    _progress: &mut dyn FnMut(DownloadProgress),
 ) -> Result<(), DataError> {
     let problem = "this program was built without downloads; build it with the feature `download`".to_owned();
     Err(DataError::Download { name: info.name.to_owned(), file: name.to_owned(), problem })

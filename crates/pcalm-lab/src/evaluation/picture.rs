@@ -4,7 +4,7 @@ use super::Evaluation;
 use crate::{
     error::LabError,
     folder::write_whole,
-    plot::{Axis, Chart, Ink, Matrix, Series, Sides, Spread, line_chart, line_charts, matrices, pdf, png},
+    plot::{Axis, Chart, Ink, Series, Sides, Spread, TitledMatrix, line_chart, line_charts, matrices, pdf, png},
 };
 use std::path::Path;
 
@@ -28,24 +28,24 @@ pub fn picture(evaluation: &Evaluation, path: &Path) -> Result<(), LabError> {
         None => scatter(evaluation)?,
     };
     let bytes = match format {
-        Format::Svg => svg.into_bytes(),
-        Format::Png => png(&svg)?,
-        Format::Pdf => pdf(&svg)?,
+        PictureFormat::Svg => svg.into_bytes(),
+        PictureFormat::Png => png(&svg)?,
+        PictureFormat::Pdf => pdf(&svg)?,
     };
     write_whole(path, |out| out.write_all(&bytes))
 }
 
-enum Format {
+enum PictureFormat {
     Svg,
     Png,
     Pdf,
 }
 
-fn format(path: &Path) -> Result<Format, LabError> {
+fn format(path: &Path) -> Result<PictureFormat, LabError> {
     match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-        Some("svg") => Ok(Format::Svg),
-        Some("png") => Ok(Format::Png),
-        Some("pdf") => Ok(Format::Pdf),
+        Some("svg") => Ok(PictureFormat::Svg),
+        Some("png") => Ok(PictureFormat::Png),
+        Some("pdf") => Ok(PictureFormat::Pdf),
         _ => Err(LabError::option("picture", format!("`{}` ends in none of .svg, .png and .pdf", path.display()))),
     }
 }
@@ -75,7 +75,7 @@ fn confusion(classes: &[String], table: &[Vec<u64>]) -> Result<String, LabError>
     let rows = table.iter().rev().map(|row| row.iter().map(|&n| Some(n as f64)).collect()).collect();
     let sides = Sides { x: ("predicted class", names.clone()), y: ("true class", names.into_iter().rev().collect()) };
     let most = table.iter().flatten().copied().max().unwrap_or(0).max(1);
-    matrices(&[Matrix { title: "samples".to_owned(), rows }], &sides, 1, 0, (0.0, most as f64))
+    matrices(&[TitledMatrix { title: "samples".to_owned(), rows }], &sides, 1, 0, (0.0, most as f64))
 }
 
 fn scatter(evaluation: &Evaluation) -> Result<String, LabError> {

@@ -35,7 +35,7 @@ pub struct Contents {
 
 /// Everything that decides a run, by option; what has its frozen value is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity(BTreeMap<String, String>);
+pub struct RunIdentity(BTreeMap<String, String>);
 
 /// An option with two values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,7 +70,7 @@ fn sha256(path: &Path) -> Result<String, LabError> {
     Ok(hex(&Sha256::digest(&bytes)))
 }
 
-impl Identity {
+impl RunIdentity {
     /// Of an experiment that reads these contents.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Identity {
         if experiment.standardise {
             options.extend([("standardise".into(), false.into()), ("normalise".into(), "standardise".into())]);
         }
-        let mut identity = Identity::of_options(&options, &FROZEN);
+        let mut identity = RunIdentity::of_options(&options, &FROZEN);
         identity.0.insert(DATA.to_owned(), contents.data.clone());
         identity.0.extend(contents.init.clone().map(|init| (INIT.to_owned(), init)));
         Ok(identity)
@@ -91,7 +91,7 @@ impl Identity {
         let differs = |(key, value): &(&String, &Value)| {
             frozen.get(*key) != Some(value) && !PLACES.contains(&key.as_str()) && !names_a_file(key, value)
         };
-        Identity(options.iter().filter(differs).map(|(key, value)| (key.clone(), value.to_string())).collect())
+        RunIdentity(options.iter().filter(differs).map(|(key, value)| (key.clone(), value.to_string())).collect())
     }
 
     /// Sixteen hexadecimal digits to store a run under. How often it writes things down is no part of them.
@@ -102,8 +102,8 @@ impl Identity {
     }
 
     /// Where `after` differs from this one.
-    pub fn differences(&self, after: &Identity) -> Vec<Difference> {
-        let value = |of: &Identity, key: &String| match of.0.get(key) {
+    pub fn differences(&self, after: &RunIdentity) -> Vec<Difference> {
+        let value = |of: &RunIdentity, key: &String| match of.0.get(key) {
             Some(value) => value.clone(),
             None => FROZEN.get(key).map_or_else(|| ABSENT.to_owned(), Value::to_string),
         };
@@ -184,8 +184,8 @@ mod tests {
         Contents { data: "0123456789abcdef".into(), init: None }
     }
 
-    fn identity(experiment: &Experiment) -> Identity {
-        Identity::new(experiment, &contents()).unwrap()
+    fn identity(experiment: &Experiment) -> RunIdentity {
+        RunIdentity::new(experiment, &contents()).unwrap()
     }
 
     #[test]
@@ -209,13 +209,13 @@ mod tests {
     #[test]
     fn an_option_added_later_keeps_every_key() {
         let options = Table::try_from(Experiment { width: 8, ..Experiment::default() }).unwrap();
-        let before = Identity::of_options(&options, &FROZEN);
+        let before = RunIdentity::of_options(&options, &FROZEN);
         let (mut later, mut frozen) = (options, FROZEN.clone());
         later.insert("later".into(), Value::Boolean(false));
         frozen.insert("later".into(), Value::Boolean(false));
-        assert_eq!(Identity::of_options(&later, &frozen).digits(), before.digits());
+        assert_eq!(RunIdentity::of_options(&later, &frozen).digits(), before.digits());
         later.insert("later".into(), Value::Boolean(true));
-        assert_ne!(Identity::of_options(&later, &frozen).digits(), before.digits());
+        assert_ne!(RunIdentity::of_options(&later, &frozen).digits(), before.digits());
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
         ];
         let mut keys: Vec<String> = others.into_iter().map(key).chain([key(base.clone())]).collect();
         for (data, init) in [("fedc", None), ("0123456789abcdef", Some("aa".to_owned()))] {
-            keys.push(Identity::new(&base, &Contents { data: data.into(), init }).unwrap().digits());
+            keys.push(RunIdentity::new(&base, &Contents { data: data.into(), init }).unwrap().digits());
         }
         let count = keys.len();
         keys.sort();

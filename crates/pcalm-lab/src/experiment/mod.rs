@@ -15,10 +15,10 @@ pub use choices::Choices;
 pub use config::{
     OptionName, Options, from_flags_and_file, from_toml, merge, merge_own, option_names, options_of, table, to_toml,
 };
-pub use identity::{Contents, Difference, Identity, changeable, is_a_file, listed, may_change};
+pub use identity::{Contents, Difference, RunIdentity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub(crate) use samples::file_options;
-pub use samples::{Loaded, Samples, load_data};
+pub use samples::{DatasetCache, Loaded, load_data};
 pub use start::{fit_to_init, shape};
 
 use crate::options::options;

@@ -23,7 +23,7 @@ pub struct Loaded {
 
 /// Data sets by the options that choose them, each loaded once.
 #[derive(Debug, Default)]
-pub struct Samples {
+pub struct DatasetCache {
     loaded: Mutex<HashMap<String, Loaded>>,
 }
 
@@ -47,7 +47,7 @@ impl Loaded {
     }
 }
 
-impl Samples {
+impl DatasetCache {
     /// The experiment's data set.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::{
     claim::Claim,
     error::LabError,
     judgement::Judgement,
-    plot::{Matrix, Sides, matrices, style::title_of_rule},
+    plot::{Sides, TitledMatrix, matrices, style::title_of_rule},
     stats::{Mean, mean, paired},
 };
 use serde::Serialize;
@@ -45,16 +45,16 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
 }
 
 /// The shapes where PC-ALM stays behind BP, and by how much.
-fn behind(runs: &Runs) -> Vec<(Shape, Mean)> {
+fn behind(runs: &Runs) -> Vec<(TrainedShape, Mean)> {
     gaps(runs).into_iter().filter(|(_, gap)| gap.value < -TOLERANCE).collect()
 }
 
 /// PC-ALM once more in the shapes where it stayed behind, with a step size that follows λ_max: at a fixed one
 /// the stability bound is crossed when training makes λ_max grow.
-fn tracked(lab: &Lab, behind: &[(Shape, Mean)], runs: &Runs) -> Result<Runs, LabError> {
+fn tracked(lab: &Lab, behind: &[(TrainedShape, Mean)], runs: &Runs) -> Result<Runs, LabError> {
     let seeds = list(&runs.values(|d| d.experiment.seed));
     let mut all = Vec::new();
-    for (Shape { dataset, activation, width, depth }, _) in behind {
+    for (TrainedShape { dataset, activation, width, depth }, _) in behind {
         let network = network(dataset, activation, *width, *depth);
         let options = format!("{network}rule = \"pc-alm\"\nbudget = \"2L\"\neta = \"auto-track\"\n");
         all.extend(lab.runs(&options, &format!("[axes]\nseed = {seeds}\n"))?.all);
@@ -62,7 +62,7 @@ fn tracked(lab: &Lab, behind: &[(Shape, Mean)], runs: &Runs) -> Result<Runs, Lab
     Ok(Runs { all })
 }
 
-fn tracked_claim(behind: &[(Shape, Mean)], runs: &Runs, tracked: &Runs) -> Option<Claim> {
+fn tracked_claim(behind: &[(TrainedShape, Mean)], runs: &Runs, tracked: &Runs) -> Option<Claim> {
     let mut after = Vec::new();
     let mut better = 0;
     for (shape, before) in behind {
@@ -87,8 +87,8 @@ fn tracked_claim(behind: &[(Shape, Mean)], runs: &Runs, tracked: &Runs) -> Optio
 }
 
 /// Mean points of PC-ALM over BP, shape by shape.
-fn gaps(runs: &Runs) -> Vec<(Shape, Mean)> {
-    let gap = |shape: &Shape| {
+fn gaps(runs: &Runs) -> Vec<(TrainedShape, Mean)> {
+    let gap = |shape: &TrainedShape| {
         let here = shape.of(runs);
         mean(&here.of_rule("pc-alm").gaps(&here.of_rule("bp")))
     };
@@ -120,7 +120,7 @@ pub fn grid(lab: &Lab, activations: &[&str], budget: &str) -> Result<Runs, LabEr
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct AccuracyRow<'a> {
     dataset: &'a str,
     activation: &'a str,
     width: usize,
@@ -135,15 +135,15 @@ struct Row<'a> {
 
 /// One shape of network on one data set: its runs by all rules and seeds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shape {
+pub struct TrainedShape {
     pub dataset: String,
     pub activation: String,
     pub width: usize,
     pub depth: usize,
 }
 
-pub fn shapes(runs: &Runs) -> Vec<Shape> {
-    runs.values(|d| Shape {
+pub fn shapes(runs: &Runs) -> Vec<TrainedShape> {
+    runs.values(|d| TrainedShape {
         dataset: d.experiment.dataset.clone(),
         activation: d.experiment.activation.clone(),
         width: d.experiment.width,
@@ -151,7 +151,7 @@ pub fn shapes(runs: &Runs) -> Vec<Shape> {
     })
 }
 
-impl Shape {
+impl TrainedShape {
     pub fn of(&self, runs: &Runs) -> Runs {
         runs.only(|d| {
             let e = &d.experiment;
@@ -168,11 +168,11 @@ impl Shape {
 pub fn finish(lab: &Lab, runs: &Runs, name: &str, product: &mut Product) -> Result<(), LabError> {
     let mut rows = Vec::new();
     let shapes = shapes(runs);
-    let cells: Vec<(Shape, &str, Runs)> =
+    let cells: Vec<(TrainedShape, &str, Runs)> =
         shapes.iter().flat_map(|shape| RULES.map(|rule| (shape.clone(), rule, shape.of(runs).of_rule(rule)))).collect();
     for (shape, rule, here) in &cells {
         let Some(accuracy) = here.accuracy() else { continue };
-        rows.push(Row {
+        rows.push(AccuracyRow {
             dataset: &shape.dataset,
             activation: &shape.activation,
             width: shape.width,
@@ -201,16 +201,16 @@ fn picture(runs: &Runs, dataset: &str) -> Result<String, LabError> {
     depths.sort_unstable();
     let matrix = |activation: &str, rule: &str| {
         let of = |depth: usize, width: usize| {
-            let shape = Shape { dataset: dataset.to_owned(), activation: activation.to_owned(), width, depth };
+            let shape = TrainedShape { dataset: dataset.to_owned(), activation: activation.to_owned(), width, depth };
             Some(shape.of(runs).of_rule(rule).accuracy()?.value)
         };
-        Matrix {
+        TitledMatrix {
             title: format!("{}, {activation}", title_of_rule(rule)),
             rows: depths.iter().map(|&l| widths.iter().map(|&n| of(l, n)).collect()).collect(),
         }
     };
     let activations = runs.values(|d| d.experiment.activation.clone());
-    let all: Vec<Matrix> = activations.iter().flat_map(|a| RULES.map(|rule| matrix(a, rule))).collect();
+    let all: Vec<TitledMatrix> = activations.iter().flat_map(|a| RULES.map(|rule| matrix(a, rule))).collect();
     let text = |values: &[usize]| values.iter().map(usize::to_string).collect();
     let sides = Sides { x: ("width N", text(&widths)), y: ("depth L", text(&depths)) };
     matrices(&all, &sides, RULES.len(), 1, (0.0, 100.0))
@@ -247,8 +247,8 @@ fn losses(runs: &Runs, rule: &str) -> (Vec<f64>, Vec<f64>, usize, usize) {
     let depths = runs.values(|d| d.experiment.depth);
     let (low, high) = (depths.iter().copied().min().unwrap_or(0), depths.iter().copied().max().unwrap_or(0));
     for shape in shapes(runs).iter().filter(|s| s.depth == high) {
-        let partner = Shape { depth: low, ..shape.clone() };
-        let gaps = |s: &Shape| s.of(runs).of_rule(rule).gaps(&s.of(runs).of_rule("bp"));
+        let partner = TrainedShape { depth: low, ..shape.clone() };
+        let gaps = |s: &TrainedShape| s.of(runs).of_rule(rule).gaps(&s.of(runs).of_rule("bp"));
         let (near, far) = (gaps(&partner), gaps(shape));
         if near.len() == far.len() {
             shallow.extend(near);

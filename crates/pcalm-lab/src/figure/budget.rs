@@ -37,7 +37,7 @@ const FIXED: &str = "PC-ALM";
 const TRACKED: &str = "PC-ALM, η follows λ_max";
 
 /// A network over all its budgets.
-struct Study {
+struct BudgetStudy {
     title: String,
     runs: Runs,
     bp: Runs,
@@ -77,7 +77,7 @@ fn study(
     (width, depth): (usize, usize),
     budgets: &str,
     variants: &[String],
-) -> Result<Study, LabError> {
+) -> Result<BudgetStudy, LabError> {
     let dataset = &lab.datasets()[0];
     let seeds = seeds(lab.scale().pick(2, 3, 5));
     let options = network(dataset, activation, width, depth);
@@ -85,7 +85,7 @@ fn study(
     let title = format!("{activation}, N = {width}, L = {depth}");
     let runs = lab.runs(&options, &format!("{axes}{}", variants.concat()))?;
     let bp = lab.runs(&options, &format!("[axes]\nrule = [\"bp\"]\nseed = {seeds}\n"))?;
-    Ok(Study { title, runs, bp })
+    Ok(BudgetStudy { title, runs, bp })
 }
 
 /// T/L of a run.
@@ -93,7 +93,7 @@ pub fn relative_budget(e: &Experiment) -> f64 {
     Budget::parse(&e.budget).and_then(|b| b.cycles(e.depth)).map_or(f64::NAN, |c| c as f64 / e.depth as f64)
 }
 
-impl Study {
+impl BudgetStudy {
     fn of(&self, variant: &str) -> Runs {
         self.runs.only(|d| d.variant == variant)
     }
@@ -129,7 +129,7 @@ impl Study {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct BudgetRow {
     network: String,
     series: String,
     budget_over_depth: Option<f64>,
@@ -140,10 +140,10 @@ struct Row {
     norm_ratio: Option<f64>,
 }
 
-fn rows(study: &Study) -> Vec<Row> {
+fn rows(study: &BudgetStudy) -> Vec<BudgetRow> {
     let row = |series: &str, budget: Option<f64>, runs: &Runs| {
         let accuracy = runs.accuracy()?;
-        Some(Row {
+        Some(BudgetRow {
             network: study.title.clone(),
             series: series.to_owned(),
             budget_over_depth: budget,
@@ -154,7 +154,7 @@ fn rows(study: &Study) -> Vec<Row> {
             norm_ratio: runs.outcome(|s| s.norm_ratio).map(|m| m.value),
         })
     };
-    let mut rows: Vec<Row> = row(title_of_rule("bp"), None, &study.bp).into_iter().collect();
+    let mut rows: Vec<BudgetRow> = row(title_of_rule("bp"), None, &study.bp).into_iter().collect();
     for variant in study.runs.values(|d| d.variant.clone()) {
         rows.extend(study.budgets().into_iter().filter_map(|b| row(&variant, Some(b), &study.at(&variant, b))));
     }
@@ -162,7 +162,7 @@ fn rows(study: &Study) -> Vec<Row> {
 }
 
 /// Accuracy and alignment of one network.
-fn charts(study: &Study) -> [Chart; 2] {
+fn charts(study: &BudgetStudy) -> [Chart; 2] {
     let budgets = study.budgets();
     let curve = |of: fn(&Runs) -> Option<Mean>| -> Vec<Series> {
         let one = |variant: String| {
@@ -197,11 +197,11 @@ fn charts(study: &Study) -> [Chart; 2] {
     [chart(Axis::accuracy(), accuracies), chart(cosine, alignments)]
 }
 
-fn claims([linear, deep, wide]: &[Study; 3]) -> Vec<Claim> {
+fn claims([linear, deep, wide]: &[BudgetStudy; 3]) -> Vec<Claim> {
     [steady(linear), decline(deep, wide), cause(wide)].into_iter().flatten().collect()
 }
 
-fn steady(linear: &Study) -> Option<Claim> {
+fn steady(linear: &BudgetStudy) -> Option<Claim> {
     let (best, most, test) = linear.decline(FIXED)?;
     let statement = "Linear networks do not decline with a longer budget of PC-ALM";
     let judgement = Judgement::above(test, -LOSS, -3.0 * LOSS);
@@ -214,8 +214,8 @@ fn steady(linear: &Study) -> Option<Claim> {
     )
 }
 
-fn decline(deep: &Study, wide: &Study) -> Option<Claim> {
-    let declines = |study: &Study| {
+fn decline(deep: &BudgetStudy, wide: &BudgetStudy) -> Option<Claim> {
+    let declines = |study: &BudgetStudy| {
         let (best, most, test) = study.decline(FIXED)?;
         Some((Judgement::below(test, -LOSS, -LOSS), test, study.levels(FIXED, best, most)))
     };
@@ -238,7 +238,7 @@ fn decline(deep: &Study, wide: &Study) -> Option<Claim> {
     )
 }
 
-fn cause(wide: &Study) -> Option<Claim> {
+fn cause(wide: &BudgetStudy) -> Option<Claim> {
     let (best, most, own) = wide.decline(TRACKED)?;
     let (tracked, fixed) = (wide.at(TRACKED, most), wide.at(FIXED, most));
     let test = paired(&tracked.accuracies(), &fixed.accuracies())?;

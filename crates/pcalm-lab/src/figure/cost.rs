@@ -64,7 +64,7 @@ struct CurveRow {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct CostRow {
     target: f64,
     pc_width: Option<usize>,
     pc_steps: Option<usize>,
@@ -101,7 +101,7 @@ fn draw(lab: &Lab) -> Result<Product, LabError> {
     let each = wanted.into_iter().map(|(rule, width, steps)| curves(lab, rule, width, depth, steps, seeds, samples));
     let each: Vec<Vec<Curve>> = each.collect::<Result<_, LabError>>()?;
     let curves: Vec<Curve> = each.iter().map(|of_seeds| mean_curve(of_seeds)).collect();
-    let rows: Vec<Row> = TARGETS.iter().map(|&target| row(&curves, target, depth)).collect();
+    let rows: Vec<CostRow> = TARGETS.iter().map(|&target| row(&curves, target, depth)).collect();
     let mut product = Product { claims: claim(&rows, ratio(&each, depth)).into_iter().collect(), ..Product::default() };
     product.picture("cost", picture(&curves, &rows, depth)?);
     let all = |c: &Curve| {
@@ -181,7 +181,7 @@ fn way(curve: &Curve, target: f64, depth: usize) -> Option<Way> {
 }
 
 /// The cheapest way of either rule.
-fn row(curves: &[Curve], target: f64, depth: usize) -> Row {
+fn row(curves: &[Curve], target: f64, depth: usize) -> CostRow {
     let cheapest = |rule: &str| {
         let ways = curves.iter().filter(|c| c.rule == rule).filter_map(|c| way(c, target, depth));
         ways.min_by(|a, b| a.work.total_cmp(&b.work))
@@ -189,7 +189,7 @@ fn row(curves: &[Curve], target: f64, depth: usize) -> Row {
     let (pc, alm) = (cheapest("pc"), cheapest("pc-alm"));
     let most = curves.iter().filter(|c| c.rule == "pc").map(|c| work(c.width, depth, c.cosines.len() - 1));
     let spent = pc.map_or_else(|| most.fold(0.0, f64::max), |p| p.work);
-    Row {
+    CostRow {
         target,
         pc_width: pc.map(|p| p.width),
         pc_steps: pc.map(|p| p.steps),
@@ -203,7 +203,7 @@ fn row(curves: &[Curve], target: f64, depth: usize) -> Row {
 }
 
 /// Measured times and memory of the ways that both rules have.
-fn times(lab: &Lab, rows: &[Row], depth: usize, samples: usize) -> Result<Vec<TimeRow>, LabError> {
+fn times(lab: &Lab, rows: &[CostRow], depth: usize, samples: usize) -> Result<Vec<TimeRow>, LabError> {
     let mut found = Vec::new();
     for row in rows {
         let (Some(pc_width), Some(pc_steps)) = (row.pc_width, row.pc_steps) else { continue };
@@ -240,7 +240,7 @@ fn time(case: &Case, rule: &str, steps: usize) -> Result<(f64, usize), LabError>
     Ok((shortest, network.parameters() * size_of::<f32>() + minibatch.bytes()))
 }
 
-fn claim(rows: &[Row], ratio: Option<Mean>) -> Option<Claim> {
+fn claim(rows: &[CostRow], ratio: Option<Mean>) -> Option<Claim> {
     let middle = ratio?;
     let ratios: Vec<f64> = rows.iter().filter_map(|r| r.predicted_ratio).collect();
     let reached = rows.iter().filter(|r| !r.at_least).count();
@@ -266,7 +266,7 @@ fn claim(rows: &[Row], ratio: Option<Mean>) -> Option<Claim> {
     )
 }
 
-fn picture(curves: &[Curve], rows: &[Row], depth: usize) -> Result<String, LabError> {
+fn picture(curves: &[Curve], rows: &[CostRow], depth: usize) -> Result<String, LabError> {
     let line = |(i, c): (usize, &Curve)| {
         let points = (1..c.cosines.len()).map(|t| (work(c.width, depth, t), c.cosines[t]));
         // At equal distances by eye, which is enough and keeps the file small.
@@ -284,7 +284,7 @@ fn picture(curves: &[Curve], rows: &[Row], depth: usize) -> Result<String, LabEr
         Series::plain(&name, look, Ink::Line, thin.collect::<Vec<_>>())
     };
     let series: Vec<Series> = curves.iter().enumerate().map(line).collect();
-    let ways = |name: &str, look, of: fn(&Row) -> Option<f64>| {
+    let ways = |name: &str, look, of: fn(&CostRow) -> Option<f64>| {
         Series::plain(name, look, Ink::Both, rows.iter().filter_map(|r| of(r).map(|w| (r.target, w))))
     };
     let costs =

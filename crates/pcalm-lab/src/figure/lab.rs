@@ -4,9 +4,9 @@ use super::{Scale, runs::Runs};
 use crate::{
     LabError,
     dataset::{self, DATASETS},
-    experiment::{Experiment, Samples, table},
+    experiment::{DatasetCache, Experiment, table},
     interrupt::Interrupt,
-    sweep::{Cell, News, Options, Progress, Store, grid, look, sweep},
+    sweep::{CellProgress, GridCell, Store, SweepNews, SweepOptions, grid, look, sweep},
     theory::Case,
 };
 use pcalm::Catalogue;
@@ -25,7 +25,7 @@ pub struct Setting {
     /// Folder with the data set's files.
     pub data_dir: Option<PathBuf>,
     /// How to run sweeps.
-    pub options: Options,
+    pub options: SweepOptions,
 }
 
 /// A figure's surroundings.
@@ -33,10 +33,10 @@ pub struct Lab<'a> {
     setting: Setting,
     datasets: Vec<String>,
     store: Store,
-    samples: Samples,
+    samples: DatasetCache,
     catalogue: Catalogue,
     interrupt: &'a Interrupt,
-    news: &'a (dyn Fn(News) + Sync),
+    news: &'a (dyn Fn(SweepNews) + Sync),
     /// Grids asked for, to be written beside the figure.
     grids: Mutex<Vec<String>>,
 }
@@ -50,7 +50,7 @@ impl<'a> Lab<'a> {
         setting: Setting,
         folder: &Path,
         interrupt: &'a Interrupt,
-        news: &'a (dyn Fn(News) + Sync),
+        news: &'a (dyn Fn(SweepNews) + Sync),
     ) -> Result<Self, LabError> {
         if let Some(dir) = setting.data_dir.as_ref().filter(|dir| !dir.is_dir()) {
             return Err(LabError::option("data-dir", format!("{} is no folder", dir.display())));
@@ -76,7 +76,7 @@ impl<'a> Lab<'a> {
             setting,
             datasets,
             store,
-            samples: Samples::default(),
+            samples: DatasetCache::default(),
             catalogue: Catalogue::default(),
             interrupt,
             news,
@@ -132,9 +132,9 @@ impl<'a> Lab<'a> {
         Ok(Runs::new(look(&self.store, &cells)?))
     }
 
-    fn report_failure(&self, cells: &[Cell]) -> Result<(), LabError> {
+    fn report_failure(&self, cells: &[GridCell]) -> Result<(), LabError> {
         for cell in cells {
-            if let Progress::Failed(failure) = self.store.progress(&cell.key)? {
+            if let CellProgress::Failed(failure) = self.store.progress(&cell.key)? {
                 let place = self.store.path().join("failed").join(cell.key.as_str());
                 let cure = "remove that folder to try again";
                 return Err(LabError::run(&place, format!("{}: {}; {cure}", cell.label, failure.reason)));

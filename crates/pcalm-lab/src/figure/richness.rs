@@ -68,7 +68,7 @@ pub struct Walk<'a> {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct RichnessRow<'a> {
     dataset: &'a str,
     at: f64,
     rule: &'a str,
@@ -96,7 +96,7 @@ pub fn along(lab: &Lab, walk: &Walk) -> Result<Product, LabError> {
                     runs.of_rule(rule).only(|d| (walk.at)(&d.experiment) == at && d.experiment.dataset == *dataset);
                 let Some(accuracy) = here.accuracy() else { continue };
                 points.push(Point::of_mean(at, accuracy));
-                rows.push(Row {
+                rows.push(RichnessRow {
                     dataset,
                     at,
                     rule,

@@ -2,9 +2,9 @@
 
 use crate::{
     experiment::Experiment,
-    outcome::Summary,
+    outcome::RunSummary,
     stats::{Mean, mean},
-    sweep::{Key, Rows},
+    sweep::{Key, SweepRows},
 };
 
 /// A finished run.
@@ -17,7 +17,7 @@ pub struct Done {
     /// Its configuration.
     pub experiment: Experiment,
     /// Its outcome.
-    pub summary: Summary,
+    pub summary: RunSummary,
 }
 
 /// Finished runs in the order of their grid.
@@ -36,7 +36,7 @@ impl Done {
 
 impl Runs {
     /// The finished ones of a grid's cells.
-    pub fn new(rows: Rows) -> Self {
+    pub fn new(rows: SweepRows) -> Self {
         let done = rows.into_iter().filter_map(|row| {
             let (cell, summary) = (row.cell, row.finished?.summary);
             let (key, variant, experiment) = (cell.key.clone(), cell.variant.clone(), cell.experiment.clone());
@@ -67,7 +67,7 @@ impl Runs {
     }
 
     /// The mean of a number of the outcome over the runs that have it.
-    pub fn outcome(&self, part: fn(&Summary) -> Option<f64>) -> Option<Mean> {
+    pub fn outcome(&self, part: fn(&RunSummary) -> Option<f64>) -> Option<Mean> {
         mean(&self.all.iter().filter_map(|d| part(&d.summary)).collect::<Vec<_>>())
     }
 
@@ -121,16 +121,16 @@ pub fn seeds(count: u64) -> String {
 pub mod tests {
     use super::*;
     use crate::{
-        experiment::{Contents, Identity},
-        outcome::End,
+        experiment::{Contents, RunIdentity},
+        outcome::RunEnd,
     };
 
     /// A run as if it had this accuracy in percent.
     pub fn made_up(experiment: Experiment, accuracy: f64) -> Done {
-        let summary = Summary {
+        let summary = RunSummary {
             rule: experiment.rule.clone(),
             seed: experiment.seed,
-            end: End::Done,
+            end: RunEnd::Done,
             message: None,
             steps: 1,
             test_accuracy: Some(accuracy / 100.0),
@@ -151,7 +151,7 @@ pub mod tests {
             learning_rate: 0.001,
         };
         let contents = Contents { data: "made up".into(), init: None };
-        let key = Key::from(&Identity::new(&experiment, &contents).unwrap());
+        let key = Key::from(&RunIdentity::new(&experiment, &contents).unwrap());
         Done { key, variant: String::new(), experiment, summary }
     }
 

@@ -37,7 +37,7 @@ const ALPHA: f64 = 1.0;
 const STEPS: usize = 60;
 
 #[derive(Serialize)]
-struct Row {
+struct ScalarRow {
     rule: &'static str,
     step: usize,
     activity: f64,
@@ -100,13 +100,13 @@ fn row(
     state: &mut State<Reference<f64>>,
     network: &Network<f64>,
     goal: &Goal,
-) -> Row {
+) -> ScalarRow {
     let stop = |_: usize, _: &Lagrangian<Reference<f64>>, _: &State<Reference<f64>>| {
         if step == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let _ = infer(rule, lagrangian, state, &mut { stop });
     let update = update(lagrangian, state, network);
-    Row {
+    ScalarRow {
         rule: name,
         step,
         activity: state.activities().layers[0].at(0, 0),
@@ -119,7 +119,7 @@ fn row(
     }
 }
 
-fn claims(rows: &[Row], goal: &Goal) -> Vec<Claim> {
+fn claims(rows: &[ScalarRow], goal: &Goal) -> Vec<Claim> {
     let source = "[ALM] fig. 1 and prop. 3";
     let last = |rule: &str| rows.iter().rfind(|r| r.rule == rule);
     let (Some(alm), Some(pc)) = (last("pc-alm"), last("pc")) else { return Vec::new() };
@@ -145,9 +145,9 @@ fn claims(rows: &[Row], goal: &Goal) -> Vec<Claim> {
     ]
 }
 
-fn picture(rows: &[Row], goal: &Goal) -> Result<String, LabError> {
+fn picture(rows: &[ScalarRow], goal: &Goal) -> Result<String, LabError> {
     let of = |rule: &'static str| rows.iter().filter(move |r| r.rule == rule);
-    let over_steps = |value: fn(&Row) -> f64, level: f64| {
+    let over_steps = |value: fn(&ScalarRow) -> f64, level: f64| {
         let line =
             |name: &str, look, rule| Series::plain(name, look, Ink::Line, of(rule).map(|r| (r.step as f64, value(r))));
         let bp = Series::plain("BP", 0, Ink::Line, [(0.0, level), (STEPS as f64, level)]);

@@ -13,7 +13,7 @@ const OWNER: &str = "worker";
 
 /// The right to work on a thing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct WorkClaim {
     thing: String,
     number: u64,
     deaths: u32,
@@ -29,7 +29,7 @@ struct Owner {
     reached: String,
 }
 
-impl Claim {
+impl WorkClaim {
     /// How many workers died in a row on the thing without getting further than they had found it.
     pub fn deaths(&self) -> u32 {
         self.deaths
@@ -42,7 +42,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the claim cannot be written.
-    pub fn claim(&self, thing: &str, reached: &str) -> Result<Option<Claim>, LabError> {
+    pub fn claim(&self, thing: &str, reached: &str) -> Result<Option<WorkClaim>, LabError> {
         let last = last_claim(&self.place, thing)?;
         let mut deaths = 0;
         let mut number = last.map_or(0, |n| n + 1);
@@ -58,7 +58,7 @@ impl Worker {
                 None => return Ok(None),
             }
         }
-        let claim = Claim { thing: thing.to_owned(), number, deaths };
+        let claim = WorkClaim { thing: thing.to_owned(), number, deaths };
         Ok(self.make(&claim, reached)?.then_some(claim))
     }
 
@@ -66,7 +66,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the claims cannot be read.
-    pub fn holds(&self, claim: &Claim) -> Result<bool, LabError> {
+    pub fn holds(&self, claim: &WorkClaim) -> Result<bool, LabError> {
         Ok(last_claim(&self.place, &claim.thing)? == Some(claim.number))
     }
 
@@ -74,12 +74,12 @@ impl Worker {
     ///
     /// # Errors
     /// If the claim cannot be removed.
-    pub fn release(&self, claim: &Claim) -> Result<(), LabError> {
+    pub fn release(&self, claim: &WorkClaim) -> Result<(), LabError> {
         self.remove(&claim.thing, claim.number)
     }
 
     /// Makes the claim's folder; `false` if another worker was first.
-    fn make(&self, claim: &Claim, reached: &str) -> Result<bool, LabError> {
+    fn make(&self, claim: &WorkClaim, reached: &str) -> Result<bool, LabError> {
         let target = claim_path(&self.place, &claim.thing, claim.number);
         let owner = Owner { worker: self.name(), deaths: claim.deaths, reached: reached.to_owned() };
         let text = serde_json::to_vec(&owner).map_err(|e| LabError::run(&target, e.to_string()))?;
@@ -199,7 +199,7 @@ mod tests {
         let (_folder, place) = place();
         let workers: Vec<Worker> = (0..8).map(|_| Worker::start(&place).unwrap()).collect();
         for _ in 0..50 {
-            let won: Vec<(&Worker, Claim)> = std::thread::scope(|scope| {
+            let won: Vec<(&Worker, WorkClaim)> = std::thread::scope(|scope| {
                 let tries: Vec<_> = workers
                     .iter()
                     .map(|w| scope.spawn(move || w.claim(THING, "").unwrap().map(|claim| (w, claim))))

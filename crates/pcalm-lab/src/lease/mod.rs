@@ -16,7 +16,7 @@ mod claim;
 mod life;
 mod worker;
 
-pub use claim::{Claim, is_taken};
+pub use claim::{WorkClaim, is_taken};
 pub(crate) use life::writer_is_alive;
 pub use life::{PATIENCE, host};
 pub use worker::Worker;

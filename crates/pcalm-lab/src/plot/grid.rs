@@ -1,6 +1,7 @@
 //! Matrices of numbers, each in a cell shaded by its size.
 
 use super::{
+    Failed,
     heat::{colour, shade},
     picture,
     style::FONT,
@@ -13,7 +14,7 @@ use plotters::{
 
 /// One matrix; all of a picture have the same rows and columns.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Matrix {
+pub struct TitledMatrix {
     /// What it shows.
     pub title: String,
     /// Rows from the bottom up, each from left to right; a cell that was not measured is empty.
@@ -38,7 +39,7 @@ const ROOM: (i32, i32) = (62, 74);
 /// # Errors
 /// If the picture cannot be drawn.
 pub fn matrices(
-    all: &[Matrix],
+    all: &[TitledMatrix],
     sides: &Sides,
     columns: usize,
     digits: usize,
@@ -48,10 +49,8 @@ pub fn matrices(
     Ok(svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1))
 }
 
-type Failed = Box<dyn std::error::Error>;
-
 fn draw(
-    all: &[Matrix],
+    all: &[TitledMatrix],
     sides: &Sides,
     columns: usize,
     digits: usize,

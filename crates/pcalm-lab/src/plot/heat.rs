@@ -1,6 +1,6 @@
 //! Heat maps side by side.
 
-use super::{picture, style::FONT};
+use super::{Failed, picture, style::FONT};
 use crate::error::LabError;
 use plotters::prelude::*;
 
@@ -26,13 +26,7 @@ pub fn heat_maps(panels: &[Panel], x: (&str, f64, f64), y: (&str, f64, f64), top
     Ok(svg.replacen("<svg ", "<svg shape-rendering=\"crispEdges\" ", 1))
 }
 
-fn draw(
-    panels: &[Panel],
-    x: (&str, f64, f64),
-    y: (&str, f64, f64),
-    top: f64,
-    svg: &mut String,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(panels: &[Panel], x: (&str, f64, f64), y: (&str, f64, f64), top: f64, svg: &mut String) -> Result<(), Failed> {
     let size = (330 * panels.len() as u32 + 90, 330);
     let area = SVGBackend::with_string(svg, size).into_drawing_area();
     area.fill(&WHITE)?;

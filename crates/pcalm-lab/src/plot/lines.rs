@@ -1,6 +1,7 @@
 //! Charts of lines and marks with bands, side by side, under one legend.
 
 use super::{
+    Failed,
     axis::{Axis, Places, Spread},
     picture,
     style::{FONT, LOOKS, Look, Mark},
@@ -111,7 +112,6 @@ pub fn line_chart(chart: &Chart) -> Result<String, LabError> {
     picture(|svg| draw(std::slice::from_ref(chart), 1, ALONE, svg))
 }
 
-type Failed = Box<dyn std::error::Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Context<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Places, Places>>;
 
@@ -134,15 +134,15 @@ fn draw(charts: &[Chart], columns: usize, size: (u32, u32), svg: &mut String) ->
 }
 
 /// A series in the legend.
-struct Entry<'a> {
+struct LegendEntry<'a> {
     series: &'a Series,
     left: i32,
     line: u32,
 }
 
 /// Each series once, in as many lines as it takes.
-fn entries(charts: &[Chart], width: i32) -> Vec<Entry<'_>> {
-    let mut found: Vec<Entry> = Vec::new();
+fn entries(charts: &[Chart], width: i32) -> Vec<LegendEntry<'_>> {
+    let mut found: Vec<LegendEntry> = Vec::new();
     let (mut left, mut line) = (MARGIN, 0);
     for series in charts.iter().flat_map(|c| &c.series).filter(|s| !s.name.is_empty()) {
         if found.iter().any(|e| (&e.series.name, e.series.look) == (&series.name, series.look)) {
@@ -153,13 +153,13 @@ fn entries(charts: &[Chart], width: i32) -> Vec<Entry<'_>> {
         if left > MARGIN && left + room > width {
             (left, line) = (MARGIN, line + 1);
         }
-        found.push(Entry { series, left, line });
+        found.push(LegendEntry { series, left, line });
         left += room + 16;
     }
     found
 }
 
-fn name(entry: &Entry, area: &Area) -> Result<(), Failed> {
+fn name(entry: &LegendEntry, area: &Area) -> Result<(), Failed> {
     let look = LOOKS[entry.series.look % LOOKS.len()];
     let (left, middle) = (entry.left, (LEGEND * entry.line + LEGEND / 2) as i32);
     if entry.series.ink != Ink::Marks {

@@ -1,7 +1,7 @@
 //! Eigenvalues in the complex plane.
 
 use super::{
-    picture,
+    Failed, picture,
     style::{FONT, LOOKS},
 };
 use crate::error::LabError;
@@ -24,7 +24,7 @@ pub fn complex_plane(clouds: &[Cloud], radii: &[f64]) -> Result<String, LabError
     picture(|svg| draw(clouds, radii, svg))
 }
 
-fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(clouds: &[Cloud], radii: &[f64], svg: &mut String) -> Result<(), Failed> {
     let area = SVGBackend::with_string(svg, (620, 620)).into_drawing_area();
     area.fill(&WHITE)?;
     let points = clouds.iter().flat_map(|c| &c.points);

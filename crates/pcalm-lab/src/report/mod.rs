@@ -18,7 +18,7 @@ pub const CLAIMS: &str = "claims.md";
 
 /// A run that some figure used.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub struct ReportedRun {
     /// What it is stored under.
     pub key: Key,
     /// Its configuration and results.
@@ -27,7 +27,7 @@ pub struct Run {
 
 /// A table's head and rows, as text.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Grid {
+pub struct TextTable {
     /// Names of the columns.
     pub head: Vec<String>,
     /// The fields of each row.
@@ -42,19 +42,19 @@ pub struct Shown {
     /// Its pictures as SVG.
     pub pictures: Vec<String>,
     /// The tables that are part of it, with their names.
-    pub tables: Vec<(String, Grid)>,
+    pub tables: Vec<(String, TextTable)>,
 }
 
 /// All that a report is made of.
 #[derive(Debug)]
-pub struct Report {
+pub struct ReportPage {
     /// The figures, in their order.
     pub figures: Vec<Shown>,
     /// Every run that a figure used, once.
-    pub runs: Vec<Run>,
+    pub runs: Vec<ReportedRun>,
 }
 
-impl Report {
+impl ReportPage {
     /// Reads the figures and runs in a folder.
     ///
     /// # Errors
@@ -74,9 +74,9 @@ impl Report {
         let mut keys: Vec<Key> = figures.iter().flat_map(|f| f.record.runs.clone()).collect();
         keys.sort();
         keys.dedup();
-        let run = |key: Key| Ok(Run { result: store.finished(&key)?, key });
+        let run = |key: Key| Ok(ReportedRun { result: store.finished(&key)?, key });
         let runs = keys.into_iter().map(run).collect::<Result<_, LabError>>()?;
-        Ok(Report { figures, runs })
+        Ok(ReportPage { figures, runs })
     }
 
     /// Writes `report.html` and `claims.md` to the folder.
@@ -131,13 +131,13 @@ impl Report {
 }
 
 /// The text of a CSV file.
-fn grid(path: &Path) -> Result<Grid, LabError> {
+fn grid(path: &Path) -> Result<TextTable, LabError> {
     let bad = |e: csv::Error| LabError::run(path, e.to_string());
     let mut reader = csv::Reader::from_path(path).map_err(bad)?;
     let fields = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
     let head = fields(reader.headers().map_err(bad)?);
     let rows = reader.records().map(|r| r.map(|r| fields(&r))).collect::<Result<_, _>>().map_err(bad)?;
-    Ok(Grid { head, rows })
+    Ok(TextTable { head, rows })
 }
 
 /// A number with four digits that count.

@@ -1,6 +1,6 @@
 //! The page: HTML with everything in it, so that it works from a file without a network.
 
-use super::{Grid, Report, Run, Shown, interval, number, seeds, test};
+use super::{ReportPage, ReportedRun, Shown, TextTable, interval, number, seeds, test};
 use crate::{
     claim::{Claim, Verdict},
     figure::Record,
@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The whole page.
-pub fn page(report: &Report) -> String {
+pub fn page(report: &ReportPage) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -43,7 +43,7 @@ pub fn page(report: &Report) -> String {
 }
 
 /// What was run, on what, for how long.
-fn summary(report: &Report) -> Markup {
+fn summary(report: &ReportPage) -> Markup {
     let mut programs: Vec<String> =
         report.records().map(|r| format!("{} ({})", r.provenance.version, r.provenance.git_revision)).collect();
     programs.dedup();
@@ -86,7 +86,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-fn claims(report: &Report) -> Markup {
+fn claims(report: &ReportPage) -> Markup {
     html! {
         div.scroll { table.sortable id="table-claims" {
             thead { tr {
@@ -160,7 +160,7 @@ fn figure(Shown { record, pictures, tables }: &Shown) -> Markup {
 }
 
 /// A table as it stands in its file, numbers shortened.
-fn plain_table(figure: &str, name: &str, table: &Grid) -> Markup {
+fn plain_table(figure: &str, name: &str, table: &TextTable) -> Markup {
     let short = |field: &String| field.parse::<f64>().map_or_else(|_| field.clone(), number);
     html! {
         div.scroll { table.sortable id={ "table-" (figure) "-" (name) } {
@@ -172,7 +172,7 @@ fn plain_table(figure: &str, name: &str, table: &Grid) -> Markup {
     }
 }
 
-fn runs(runs: &[Run]) -> Markup {
+fn runs(runs: &[ReportedRun]) -> Markup {
     let heads = [
         "run",
         "data",
@@ -198,7 +198,7 @@ fn runs(runs: &[Run]) -> Markup {
     }
 }
 
-fn run_row(run: &Run) -> Markup {
+fn run_row(run: &ReportedRun) -> Markup {
     let (e, s) = (&run.result.experiment, &run.result.summary);
     let on_path = e.parametrization == "path";
     let seconds = run.result.cost.training + run.result.cost.evaluation;

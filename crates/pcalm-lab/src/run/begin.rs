@@ -1,19 +1,19 @@
 //! How a run begins, or goes on from its checkpoint.
 
 use super::{
-    COMMAND, Job, News, Progress, Run, changes,
+    COMMAND, RunNews, RunProgress, TrainingJob, TrainingRun, changes,
     saved::Saved,
     tables::{Lengths, Tables},
 };
 use crate::{
     batches::{Gathered, order, steps_per_epoch},
     error::LabError,
-    experiment::{Difference, Identity, Plan, plan, shape},
+    experiment::{Difference, Plan, RunIdentity, plan, shape},
     folder::names,
     memory,
     outcome::{Cost, read_json},
     provenance::{Provenance, provenance_of},
-    record::{EpochRow, Tally, read_csv},
+    record::{EpochRow, TrainingTally, read_csv},
     tenancy::sign,
     watch::{Watch, condition},
 };
@@ -31,12 +31,12 @@ use pcalm::{
 /// Samples that a warning about the stability bound looks at.
 const FEW: usize = 16;
 
-impl<'a, B: Engine + Copy> Run<'a, B> {
-    pub(super) fn start(backend: B, job: &'a Job<'a>, news: &mut dyn FnMut(News)) -> Result<Self, LabError> {
-        let Job { experiment, data, folder, .. } = *job;
+impl<'a, B: Engine + Copy> TrainingRun<'a, B> {
+    pub(super) fn start(backend: B, job: &'a TrainingJob<'a>, news: &mut dyn FnMut(RunNews)) -> Result<Self, LabError> {
+        let TrainingJob { experiment, data, folder, .. } = *job;
         let mut plan = Plan::new(experiment, data, job.catalogue)?;
         memory::afford(&plan, experiment, &backend)?;
-        let identity = Identity::new(experiment, job.contents)?;
+        let identity = RunIdentity::new(experiment, job.contents)?;
         let saved = Saved::<B::Real>::read(folder, job.catalogue.names())?;
         let changed = saved.as_ref().map(|s| s.compare(&identity, folder)).transpose()?.unwrap_or_default();
 
@@ -81,7 +81,7 @@ impl<'a, B: Engine + Copy> Run<'a, B> {
                 sign(folder, COMMAND, (experiment, job.contents))?;
                 let tables = Tables::create(folder, watched)?;
                 if plan.iterative {
-                    news(News::Measures { weights: network.parameters() });
+                    news(RunNews::Measures { weights: network.parameters() });
                 }
                 let progress = fresh(&plan, &mut minibatch, &mut meter, &network, job)?;
                 (progress, tables, Vec::new(), Cost::default())
@@ -96,7 +96,21 @@ impl<'a, B: Engine + Copy> Run<'a, B> {
         let rule = plan::rule::<B>(&experiment.rule, &plan, progress.eta)?;
         let watch = Watch::new(data, plan.objective.clone(), plan.dual_step());
         let trainer = Trainer::new(network, rule, optimizer, minibatch)?;
-        Ok(Run { job, plan, loss, identity, bound, watch, trainer, meter, progress, tables, epochs, cost, saved: None })
+        Ok(TrainingRun {
+            job,
+            plan,
+            loss,
+            identity,
+            bound,
+            watch,
+            trainer,
+            meter,
+            progress,
+            tables,
+            epochs,
+            cost,
+            saved: None,
+        })
     }
 }
 
@@ -106,8 +120,8 @@ fn fresh<B: Host>(
     minibatch: &mut Minibatch<B>,
     meter: &mut Minibatch<B>,
     network: &Network<B::Real>,
-    job: &Job,
-) -> Result<Progress, LabError> {
+    job: &TrainingJob,
+) -> Result<RunProgress, LabError> {
     let mut automatic = None;
     if plan.auto_eta && plan.iterative {
         minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
@@ -116,7 +130,7 @@ fn fresh<B: Host>(
     let sigma_squared = plan.iterative.then(|| sigma_squared(meter, network, job)).transpose()?;
     let momentum =
         if plan.auto_nesterov { Some(nesterov_momentum(condition(job.data, network, &plan.objective)?)) } else { None };
-    Ok(Progress {
+    Ok(RunProgress {
         step: 0,
         evaluated: 0,
         eta: first_eta(plan, automatic.map(|a| a.eta)),
@@ -128,8 +142,8 @@ fn fresh<B: Host>(
         stable: true,
         unstable_epochs: 0,
         stopped: None,
-        recent: Tally::default(),
-        total: Tally::default(),
+        recent: TrainingTally::default(),
+        total: TrainingTally::default(),
         lengths: Lengths::default(),
         watch: Default::default(),
     })
@@ -149,7 +163,7 @@ pub fn first_eta(plan: &Plan, automatic: Option<f64>) -> f64 {
 pub fn sigma_squared<B: Host>(
     meter: &mut Minibatch<B>,
     network: &Network<B::Real>,
-    job: &Job,
+    job: &TrainingJob,
 ) -> Result<f64, LabError> {
     meter.load(network, &first_samples(job, job.experiment.batch.min(FEW)).batch()?)?;
     Ok(constraint_curvature(meter, network)?)
@@ -160,7 +174,7 @@ pub fn bound(plan: &Plan, eta: f64, sigma_squared: f64) -> StabilityBound {
     stability_bound(&plan.objective, eta, sigma_squared, plan.dual_step())
 }
 
-fn first_samples<R: pcalm::real::Real>(job: &Job, count: usize) -> Gathered<R> {
+fn first_samples<R: pcalm::real::Real>(job: &TrainingJob, count: usize) -> Gathered<R> {
     let mut first = Gathered::default();
     let order = order(job.data.train.len(), job.experiment.seed, 0);
     first.gather(&job.data.train, order.into_iter().take(count));
@@ -168,7 +182,7 @@ fn first_samples<R: pcalm::real::Real>(job: &Job, count: usize) -> Gathered<R> {
 }
 
 /// Records what is done differently from here on, and by which program.
-fn note_changes(job: &Job, step: u64, mut changed: Vec<Difference>) -> Result<(), LabError> {
+fn note_changes(job: &TrainingJob, step: u64, mut changed: Vec<Difference>) -> Result<(), LabError> {
     let folder = job.folder;
     if folder.has(names::PROVENANCE) {
         let before: Provenance = read_json(folder, names::PROVENANCE)?;

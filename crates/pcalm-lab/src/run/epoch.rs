@@ -1,6 +1,6 @@
 //! The end of an epoch: the test set, a probe against BP, and a look for signs of instability.
 
-use super::{News, Run, Sign, begin};
+use super::{RunNews, Sign, TrainingRun, begin};
 use crate::{
     batches::Gathered,
     error::LabError,
@@ -9,9 +9,9 @@ use crate::{
 use pcalm::{Error, catalogue::Engine, minibatch::Score, train::Probe};
 use std::time::Instant;
 
-impl<B: Engine + Copy> Run<'_, B> {
+impl<B: Engine + Copy> TrainingRun<'_, B> {
     /// Evaluates and probes at the end of an epoch, and writes it down as a whole.
-    pub(super) fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+    pub(super) fn end_epoch(&mut self, epoch: u64, news: &mut dyn FnMut(RunNews)) -> Result<(), LabError> {
         let clock = Instant::now();
         let test = self.evaluate()?;
         self.note_memory();
@@ -24,14 +24,14 @@ impl<B: Engine + Copy> Run<'_, B> {
         // All that can be interrupted is done: from here on the epoch's end is written down as a whole.
         let (step, samples) = (self.progress.step, &self.job.data.test);
         let row = EpochRow::new((epoch, step), (samples, self.loss), &test, &probe, &self.progress.total);
-        news(News::Epoch { row: &row });
+        news(RunNews::Epoch { row: &row });
         self.tables.epochs.push(row.clone());
         self.epochs.push(row);
         LayerRow::of(epoch, &probe).for_each(|row| self.tables.layers.push(row));
         if let Some(sign) = sign {
             self.progress.unstable_epochs += 1;
             if self.progress.unstable_epochs == 1 {
-                news(News::Unstable { epoch, sign: &sign });
+                news(RunNews::Unstable { epoch, sign: &sign });
             }
         }
         self.progress.evaluated = epoch + 1;

@@ -11,18 +11,18 @@ mod saved;
 mod tables;
 
 pub use alarm::Sign;
-pub use saved::{Progress, check};
+pub use saved::{RunProgress, check};
 
 use crate::{
     batches::{Gathered, order, steps_per_epoch},
     dataset::Dataset,
     error::LabError,
-    experiment::{Contents, Experiment, Identity, Plan, plan},
+    experiment::{Contents, Experiment, Plan, RunIdentity, plan},
     folder::{Folder, names},
     interrupt::Interrupt,
     memory, model,
-    outcome::{Cost, End, Outcome, Summary},
-    record::{EpochRow, MetricRow, Tally, accuracy, finite, json},
+    outcome::{Cost, Outcome, RunEnd, RunSummary},
+    record::{EpochRow, MetricRow, TrainingTally, accuracy, finite, json},
     watch::{StabilityRow, Watch},
 };
 use pcalm::{
@@ -45,7 +45,7 @@ pub const COMMAND: &str = "train";
 
 /// News of a run, for a progress display.
 #[derive(Clone, Debug)]
-pub enum News<'a> {
+pub enum RunNews<'a> {
     /// The largest eigenvalues that step size and stability follow from are measured.
     Measures {
         /// Weights of the network; with many it takes a while.
@@ -92,7 +92,7 @@ pub enum News<'a> {
 
 /// What to run, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
+pub struct TrainingJob<'a> {
     /// The options.
     pub experiment: &'a Experiment,
     /// What names stand for in them.
@@ -113,11 +113,11 @@ pub struct Job<'a> {
 /// # Errors
 /// If the experiment cannot be run, the checkpoint belongs to another run, or a file cannot be written. A
 /// divergence is an outcome, not an error.
-pub fn run(job: &Job, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+pub fn run(job: &TrainingJob, news: &mut dyn FnMut(RunNews)) -> Result<Outcome, LabError> {
     let begins = !job.folder.has(names::CHECKPOINT);
     let outcome = match job.experiment.dtype.as_str() {
-        "f32" => Run::start(Cpu::new(), job, news).and_then(|run| run.train(news)),
-        "f64" => Run::start(Reference::<f64>::new(), job, news).and_then(|run| run.train(news)),
+        "f32" => TrainingRun::start(Cpu::new(), job, news).and_then(|run| run.train(news)),
+        "f64" => TrainingRun::start(Reference::<f64>::new(), job, news).and_then(|run| run.train(news)),
         other => Err(LabError::option("dtype", format!("`{other}` is none of f32, f64"))),
     };
     match outcome {
@@ -147,17 +147,17 @@ pub fn check_options(experiment: &Experiment, catalogue: &Catalogue, data: &Data
     }
 }
 
-struct Run<'a, B: Engine> {
-    job: &'a Job<'a>,
+struct TrainingRun<'a, B: Engine> {
+    job: &'a TrainingJob<'a>,
     plan: Plan,
     loss: Loss,
-    identity: Identity,
+    identity: RunIdentity,
     bound: Option<StabilityBound>,
     watch: Watch,
     trainer: Trainer<B>,
     /// For measuring σ_max² on a few samples, apart from the trainer's own.
     meter: Minibatch<B>,
-    progress: Progress,
+    progress: RunProgress,
     tables: Tables,
     epochs: Vec<EpochRow>,
     cost: Cost,
@@ -186,30 +186,30 @@ impl From<Error> for Halt {
     }
 }
 
-impl<B: Engine + Copy> Run<'_, B> {
-    fn train(mut self, news: &mut dyn FnMut(News)) -> Result<Outcome, LabError> {
+impl<B: Engine + Copy> TrainingRun<'_, B> {
+    fn train(mut self, news: &mut dyn FnMut(RunNews)) -> Result<Outcome, LabError> {
         let _careful = self.job.interrupt.careful();
         let experiment = self.job.experiment;
         let per_epoch = steps_per_epoch(self.job.data, experiment.batch, self.plan.drop_last);
         let total = per_epoch.saturating_mul(experiment.epochs);
         let (step, eta) = (self.progress.step, self.progress.eta);
-        news(News::Begins { step, steps: total, eta, bound: self.bound.as_ref() });
+        news(RunNews::Begins { step, steps: total, eta, bound: self.bound.as_ref() });
         let (end, message) = match self.train_to(total, per_epoch, news) {
-            Ok(()) => (End::Done, None),
-            Err(Halt::Interrupted) => (End::Interrupted, None),
+            Ok(()) => (RunEnd::Done, None),
+            Err(Halt::Interrupted) => (RunEnd::Interrupted, None),
             Err(Halt::Failed(LabError::Core(Error::Diverged(mut divergence)))) => {
                 divergence.bound = self.bound;
-                (End::Diverged, Some(divergence.to_string()))
+                (RunEnd::Diverged, Some(divergence.to_string()))
             }
             Err(Halt::Failed(other)) => return Err(other),
         };
-        if end != End::Diverged {
+        if end != RunEnd::Diverged {
             self.checkpoint()?;
         }
         self.finish(end, message)
     }
 
-    fn train_to(&mut self, total: u64, per_epoch: u64, news: &mut dyn FnMut(News)) -> Result<(), Halt> {
+    fn train_to(&mut self, total: u64, per_epoch: u64, news: &mut dyn FnMut(RunNews)) -> Result<(), Halt> {
         let mut gathered = Gathered::default();
         let mut shuffled = (u64::MAX, Vec::new());
         loop {
@@ -252,7 +252,7 @@ impl<B: Engine + Copy> Run<'_, B> {
         }
     }
 
-    fn after_step(&mut self, report: &Report, rate: f64, per_epoch: u64, news: &mut dyn FnMut(News)) {
+    fn after_step(&mut self, report: &Report, rate: f64, per_epoch: u64, news: &mut dyn FnMut(RunNews)) {
         let p = &mut self.progress;
         p.step += 1;
         p.recent.add(report);
@@ -260,7 +260,7 @@ impl<B: Engine + Copy> Run<'_, B> {
         p.stopped = Some((report.stop.name().to_owned(), report.steps));
         let score = p.recent.score();
         let (loss, accuracy) = (score.mean_loss(), accuracy(&self.job.data.train, &score));
-        news(News::Step { step: p.step, loss, accuracy });
+        news(RunNews::Step { step: p.step, loss, accuracy });
         if p.step.is_multiple_of(self.job.experiment.metrics_every) || p.step.is_multiple_of(per_epoch) {
             self.tables.metrics.push(MetricRow {
                 step: p.step,
@@ -269,12 +269,12 @@ impl<B: Engine + Copy> Run<'_, B> {
                 train_loss: loss,
                 train_accuracy: accuracy,
             });
-            p.recent = Tally::default();
+            p.recent = TrainingTally::default();
         }
     }
 
     /// Measures the stability; says so when it is lost or regained, and follows λ_max if asked to.
-    fn watch_stability(&mut self, step: u64, news: &mut dyn FnMut(News)) -> Result<(), LabError> {
+    fn watch_stability(&mut self, step: u64, news: &mut dyn FnMut(RunNews)) -> Result<(), LabError> {
         let clock = Instant::now();
         let p = &mut self.progress;
         // By as much as λ_max of the watched samples has changed since the start.
@@ -288,7 +288,7 @@ impl<B: Engine + Copy> Run<'_, B> {
             table.push(row);
         }
         if row.is_stable() != was_stable {
-            news(News::Stability { row: &row });
+            news(RunNews::Stability { row: &row });
         }
         if row.eta != p.eta {
             p.eta = row.eta;
@@ -327,7 +327,7 @@ impl<B: Engine + Copy> Run<'_, B> {
         self.job.folder.write(names::COST, &json(&self.cost, self.job.folder.path())?)
     }
 
-    fn finish(mut self, end: End, message: Option<String>) -> Result<Outcome, LabError> {
+    fn finish(mut self, end: RunEnd, message: Option<String>) -> Result<Outcome, LabError> {
         let folder = self.job.folder;
         self.tables.flush()?;
         let file = model::tensors(self.trainer.network(), self.loss, self.job.data);
@@ -338,10 +338,10 @@ impl<B: Engine + Copy> Run<'_, B> {
         Ok(Outcome { summary, cost: self.cost, epochs: self.epochs })
     }
 
-    fn summary(&self, end: End, message: Option<String>) -> Summary {
+    fn summary(&self, end: RunEnd, message: Option<String>) -> RunSummary {
         let p = &self.progress;
         let epoch = self.epochs.last();
-        Summary {
+        RunSummary {
             rule: self.job.experiment.rule.clone(),
             seed: self.job.experiment.seed,
             end,

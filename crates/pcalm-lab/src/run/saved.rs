@@ -3,9 +3,9 @@
 use super::tables::Lengths;
 use crate::{
     error::LabError,
-    experiment::{Difference, Identity, changeable, listed},
+    experiment::{Difference, RunIdentity, changeable, listed},
     folder::{Folder, names, write_checked},
-    record::Tally,
+    record::TrainingTally,
     tenancy::Holding,
     watch::WatchState,
 };
@@ -16,7 +16,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct RunProgress {
     /// Training steps done.
     pub step: u64,
     /// Epochs whose end was evaluated, the state before training included.
@@ -41,9 +41,9 @@ pub struct Progress {
     /// Why inference stopped at the last step, and after how many cycles.
     pub stopped: Option<(String, usize)>,
     /// Since the last row of metrics.
-    pub recent: Tally,
+    pub recent: TrainingTally,
     /// Since the start.
-    pub total: Tally,
+    pub total: TrainingTally,
     /// How far the tables count.
     pub lengths: Lengths,
     /// What watches the stability; its vectors are kept as tensors.
@@ -51,7 +51,7 @@ pub struct Progress {
     pub watch: WatchState,
 }
 
-impl Progress {
+impl RunProgress {
     /// The automatic η at the start, if measured.
     pub fn automatic_eta(&self) -> Option<f64> {
         self.first_eta.or(self.lambda_max.map(f64::recip))
@@ -67,9 +67,9 @@ pub struct Saved<R: Real> {
     /// Weights and moments.
     pub checkpoint: Checkpoint<'static, R>,
     /// Where the run stands.
-    pub progress: Progress,
+    pub progress: RunProgress,
     /// What decided it.
-    pub identity: Identity,
+    pub identity: RunIdentity,
 }
 
 impl<R: Real> Saved<R> {
@@ -94,7 +94,7 @@ impl<R: Real> Saved<R> {
         };
         let damaged = |e: serde_json::Error| LabError::run(&path, format!("damaged ({e})"));
         let identity = serde_json::from_str(note(IDENTITY)?).map_err(damaged)?;
-        let mut progress: Progress = serde_json::from_str(note(PROGRESS)?).map_err(damaged)?;
+        let mut progress: RunProgress = serde_json::from_str(note(PROGRESS)?).map_err(damaged)?;
         progress.watch = WatchState::from_vectors(&checkpoint.vectors);
         Ok(Saved { checkpoint, progress, identity })
     }
@@ -103,7 +103,7 @@ impl<R: Real> Saved<R> {
     ///
     /// # Errors
     /// If something differs that decides what was computed so far; the message names it.
-    pub fn compare(&self, wanted: &Identity, folder: &Folder) -> Result<Vec<Difference>, LabError> {
+    pub fn compare(&self, wanted: &RunIdentity, folder: &Folder) -> Result<Vec<Difference>, LabError> {
         let found = self.identity.differences(wanted);
         let refused: Vec<Difference> = found.iter().filter(|d| !d.is_allowed()).cloned().collect();
         if refused.is_empty() {
@@ -132,8 +132,8 @@ pub fn check(folder: &Folder, names: &Names) -> Result<(), LabError> {
 pub fn write<R: Real>(
     (folder, known): (&Folder, &Names),
     (network, loss, optimizer): (&Network<R>, Loss, &Optimizer<R>),
-    progress: &Progress,
-    identity: &Identity,
+    progress: &RunProgress,
+    identity: &RunIdentity,
 ) -> Result<(), LabError> {
     let path = folder.file(names::CHECKPOINT);
     let text = |value: Result<String, serde_json::Error>| value.map_err(|e| LabError::run(&path, e.to_string()));

@@ -22,18 +22,18 @@ pub struct Lengths {
 #[derive(Debug)]
 pub struct Tables {
     /// `metrics.csv`.
-    pub metrics: Table<MetricRow>,
+    pub metrics: GrowingTable<MetricRow>,
     /// `epochs.csv`.
-    pub epochs: Table<EpochRow>,
+    pub epochs: GrowingTable<EpochRow>,
     /// `layers.csv`.
-    pub layers: Table<LayerRow>,
+    pub layers: GrowingTable<LayerRow>,
     /// `stability.csv`, if it is watched.
-    pub stability: Option<Table<StabilityRow>>,
+    pub stability: Option<GrowingTable<StabilityRow>>,
 }
 
 /// One of them.
 #[derive(Debug)]
-pub struct Table<T> {
+pub struct GrowingTable<T> {
     path: PathBuf,
     /// Bytes on disk that count.
     length: u64,
@@ -48,10 +48,10 @@ impl Tables {
     /// If a file cannot be written.
     pub fn create(folder: &Folder, watched: bool) -> Result<Self, LabError> {
         Ok(Tables {
-            metrics: Table::create(folder, names::METRICS)?,
-            epochs: Table::create(folder, names::EPOCHS)?,
-            layers: Table::create(folder, names::LAYERS)?,
-            stability: watched.then(|| Table::create(folder, names::STABILITY)).transpose()?,
+            metrics: GrowingTable::create(folder, names::METRICS)?,
+            epochs: GrowingTable::create(folder, names::EPOCHS)?,
+            layers: GrowingTable::create(folder, names::LAYERS)?,
+            stability: watched.then(|| GrowingTable::create(folder, names::STABILITY)).transpose()?,
         })
     }
 
@@ -61,13 +61,13 @@ impl Tables {
     /// If a file is missing or shorter than it was, or a new one cannot be written.
     pub fn resume(folder: &Folder, lengths: &Lengths, watched: bool) -> Result<Self, LabError> {
         let stability = match lengths.stability {
-            Some(length) => Some(Table::resume(folder, names::STABILITY, length)?),
-            None => watched.then(|| Table::create(folder, names::STABILITY)).transpose()?,
+            Some(length) => Some(GrowingTable::resume(folder, names::STABILITY, length)?),
+            None => watched.then(|| GrowingTable::create(folder, names::STABILITY)).transpose()?,
         };
         Ok(Tables {
-            metrics: Table::resume(folder, names::METRICS, lengths.metrics)?,
-            epochs: Table::resume(folder, names::EPOCHS, lengths.epochs)?,
-            layers: Table::resume(folder, names::LAYERS, lengths.layers)?,
+            metrics: GrowingTable::resume(folder, names::METRICS, lengths.metrics)?,
+            epochs: GrowingTable::resume(folder, names::EPOCHS, lengths.epochs)?,
+            layers: GrowingTable::resume(folder, names::LAYERS, lengths.layers)?,
             stability,
         })
     }
@@ -80,7 +80,7 @@ impl Tables {
         self.metrics.flush()?;
         self.epochs.flush()?;
         self.layers.flush()?;
-        self.stability.as_mut().map_or(Ok(()), Table::flush)
+        self.stability.as_mut().map_or(Ok(()), GrowingTable::flush)
     }
 
     /// How far each counts; all rows must be on disk.
@@ -94,18 +94,18 @@ impl Tables {
     }
 }
 
-impl<T: Serialize + Default> Table<T> {
+impl<T: Serialize + Default> GrowingTable<T> {
     fn create(folder: &Folder, name: &str) -> Result<Self, LabError> {
         let path = folder.file(name);
         let header = header::<T>(&path)?;
         folder.write(name, &header)?;
-        Ok(Table { path, length: header.len() as u64, pending: Vec::new() })
+        Ok(GrowingTable { path, length: header.len() as u64, pending: Vec::new() })
     }
 
     fn resume(folder: &Folder, name: &str, length: u64) -> Result<Self, LabError> {
         let path = folder.file(name);
         append_at(&path, length, &[])?;
-        Ok(Table { path, length, pending: Vec::new() })
+        Ok(GrowingTable { path, length, pending: Vec::new() })
     }
 
     /// Adds a row.

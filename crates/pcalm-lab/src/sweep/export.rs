@@ -1,13 +1,13 @@
 //! All runs of a grid as one tidy table.
 
 use super::{
-    grid::Cell,
-    store::{Finished, Progress, Store},
+    grid::GridCell,
+    store::{CellProgress, Finished, Store},
 };
 use crate::{
     error::LabError,
     experiment::option_names,
-    outcome::{Cost, End},
+    outcome::{Cost, RunEnd},
     record::{EpochRow, finite},
     table::{Table, Values},
 };
@@ -15,9 +15,9 @@ use toml::Value;
 
 /// A cell with what is known of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row<'a> {
+pub struct SweepRow<'a> {
     /// The cell.
-    pub cell: &'a Cell,
+    pub cell: &'a GridCell,
     /// Its results, once it is finished.
     pub finished: Option<Finished>,
     /// Why it could not be run.
@@ -25,27 +25,27 @@ pub struct Row<'a> {
 }
 
 /// The cells of a grid in its order.
-pub type Rows<'a> = Vec<Row<'a>>;
+pub type SweepRows<'a> = Vec<SweepRow<'a>>;
 
 /// Reads the results of all cells.
 ///
 /// # Errors
 /// If the folder of a run is damaged; the message names the file and the way out.
-pub fn look<'a>(store: &Store, cells: &'a [Cell]) -> Result<Rows<'a>, LabError> {
-    let row = |cell: &'a Cell| {
+pub fn look<'a>(store: &Store, cells: &'a [GridCell]) -> Result<SweepRows<'a>, LabError> {
+    let row = |cell: &'a GridCell| {
         Ok(match store.progress(&cell.key)? {
-            Progress::Finished => Row { cell, finished: Some(store.finished(&cell.key)?), failure: None },
-            Progress::Failed(failure) => Row { cell, finished: None, failure: Some(failure.reason) },
-            Progress::Open => Row { cell, finished: None, failure: None },
+            CellProgress::Finished => SweepRow { cell, finished: Some(store.finished(&cell.key)?), failure: None },
+            CellProgress::Failed(failure) => SweepRow { cell, finished: None, failure: Some(failure.reason) },
+            CellProgress::Open => SweepRow { cell, finished: None, failure: None },
         })
     };
     cells.iter().map(row).collect()
 }
 
-impl Row<'_> {
+impl SweepRow<'_> {
     fn state(&self) -> &'static str {
         match (&self.finished, &self.failure) {
-            (Some(f), _) if f.summary.end == End::Diverged => "diverged",
+            (Some(f), _) if f.summary.end == RunEnd::Diverged => "diverged",
             (Some(_), _) => "done",
             (None, Some(_)) => "failed",
             (None, None) => "open",
@@ -62,12 +62,12 @@ impl Row<'_> {
 ///
 /// # Errors
 /// If a configuration cannot be written as text.
-pub fn export(rows: &[Row], timings: bool) -> Result<Table, LabError> {
+pub fn export(rows: &[SweepRow], timings: bool) -> Result<Table, LabError> {
     let mut table = Table::default();
     table.add("key", text(rows, |r| Some(r.cell.key.to_string())))?;
     table.add("variant", text(rows, |r| Some(r.cell.variant.clone()).filter(|v| !v.is_empty())))?;
     table.add("state", text(rows, |r| Some(r.state().to_owned())))?;
-    table.add("reason", text(rows, |r: &Row| r.reason()))?;
+    table.add("reason", text(rows, |r: &SweepRow| r.reason()))?;
     configuration(rows, &mut table)?;
     results(rows, &mut table)?;
     if timings {
@@ -77,9 +77,10 @@ pub fn export(rows: &[Row], timings: bool) -> Result<Table, LabError> {
 }
 
 /// A column per option.
-fn configuration(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
-    let resolved =
-        |row: &Row| toml::Table::try_from(&row.cell.experiment).map_err(|e| LabError::option("grid", e.to_string()));
+fn configuration(rows: &[SweepRow], table: &mut Table) -> Result<(), LabError> {
+    let resolved = |row: &SweepRow| {
+        toml::Table::try_from(&row.cell.experiment).map_err(|e| LabError::option("grid", e.to_string()))
+    };
     let options: Vec<toml::Table> = rows.iter().map(resolved).collect::<Result<_, _>>()?;
     for name in option_names() {
         let values: Vec<Option<&Value>> = options.iter().map(|o| o.get(&name.key)).collect();
@@ -110,12 +111,12 @@ fn typed(values: &[Option<&Value>]) -> Values {
 }
 
 /// Metrics and work, the same on every repetition.
-fn results(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
+fn results(rows: &[SweepRow], table: &mut Table) -> Result<(), LabError> {
     let last = |f: &Finished| f.epochs.last().cloned();
     // In regression the smallest loss is the best.
     let score = |e: &EpochRow| e.test_accuracy.unwrap_or(-e.test_loss);
     let best = move |f: &Finished| f.epochs.iter().max_by(|a, b| score(a).total_cmp(&score(b))).cloned();
-    let summary = |part: fn(&crate::outcome::Summary) -> Option<f64>| number(rows, move |f| part(&f.summary));
+    let summary = |part: fn(&crate::outcome::RunSummary) -> Option<f64>| number(rows, move |f| part(&f.summary));
     table.add("steps", whole(rows, |f| Some(f.summary.steps)))?;
     table.add("test_accuracy", summary(|s| s.test_accuracy))?;
     table.add("test_r2", summary(|s| s.test_r2))?;
@@ -143,7 +144,7 @@ fn results(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
 }
 
 /// What differs between repetitions.
-fn costs(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
+fn costs(rows: &[SweepRow], table: &mut Table) -> Result<(), LabError> {
     let cost = |part: fn(&Cost) -> f64| number(rows, move |f| Some(part(&f.cost)));
     table.add("seconds_per_step", cost(|c| c.seconds_per_step))?;
     table.add("timed_steps", whole(rows, |f| Some(f.cost.steps)))?;
@@ -159,15 +160,15 @@ fn costs(rows: &[Row], table: &mut Table) -> Result<(), LabError> {
     table.add("platform", program(|p| &p.target))
 }
 
-fn text(rows: &[Row], of: impl Fn(&Row) -> Option<String>) -> Values {
+fn text(rows: &[SweepRow], of: impl Fn(&SweepRow) -> Option<String>) -> Values {
     Values::Text(rows.iter().map(of).collect())
 }
 
-fn number(rows: &[Row], of: impl Fn(&Finished) -> Option<f64>) -> Values {
+fn number(rows: &[SweepRow], of: impl Fn(&Finished) -> Option<f64>) -> Values {
     Values::Number(rows.iter().map(|r| r.finished.as_ref().and_then(&of)).collect())
 }
 
-fn whole(rows: &[Row], of: impl Fn(&Finished) -> Option<u64>) -> Values {
+fn whole(rows: &[SweepRow], of: impl Fn(&Finished) -> Option<u64>) -> Values {
     let of = |f: &Finished| of(f).and_then(|v| i64::try_from(v).ok());
     Values::Whole(rows.iter().map(|r| r.finished.as_ref().and_then(of)).collect())
 }

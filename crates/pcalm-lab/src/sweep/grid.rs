@@ -4,7 +4,7 @@ use super::key::Key;
 use crate::{
     choice::hint,
     error::LabError,
-    experiment::{Choices, Contents, Experiment, Identity, Samples, fit_to_init, merge, option_names, table},
+    experiment::{Choices, Contents, DatasetCache, Experiment, RunIdentity, fit_to_init, merge, option_names, table},
 };
 use pcalm::{Catalogue, Names};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use toml::{Table, Value};
 
 /// One run of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub struct GridCell {
     /// What the run is stored under.
     pub key: Key,
     /// Its configuration, every option resolved.
@@ -32,7 +32,8 @@ pub struct Cell {
 /// is where all data sets are looked for, if given; they are read, since a run is known by what they hold.
 ///
 /// ```
-/// # use pcalm_lab::experiment::Samples;
+/// # use pcalm::Catalogue;
+/// # use pcalm_lab::experiment::DatasetCache;
 /// let text = r#"
 ///     [base]
 ///     epochs = 2
@@ -43,7 +44,8 @@ pub struct Cell {
 ///     width = { above = 8 }
 ///     rule = "pc"
 /// "#;
-/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &Samples::default(), &Catalogue::default(), None)?;
+/// let (samples, catalogue) = (DatasetCache::default(), Catalogue::default());
+/// let cells = pcalm_lab::sweep::grid(text, "grid.toml".as_ref(), &samples, &catalogue, None)?;
 /// let labels: Vec<&str> = cells.iter().map(|c| c.label.as_str()).collect();
 /// assert_eq!(labels, ["width=8 rule=pc", "width=8 rule=pc-alm", "width=16 rule=pc-alm"]);
 /// # Ok::<(), pcalm_lab::LabError>(())
@@ -55,21 +57,21 @@ pub struct Cell {
 pub fn grid(
     text: &str,
     path: &Path,
-    samples: &Samples,
+    samples: &DatasetCache,
     catalogue: &Catalogue,
     data_dir: Option<&Path>,
-) -> Result<Vec<Cell>, LabError> {
+) -> Result<Vec<GridCell>, LabError> {
     let grid = Grid::parse(text, path)?;
     let points = grid.points(catalogue.names())?;
-    let mut found: Vec<(Vec<usize>, Cell)> = Vec::new();
-    for Point { at, mut experiment, variant, label } in points {
+    let mut found: Vec<(Vec<usize>, GridCell)> = Vec::new();
+    for GridPoint { at, mut experiment, variant, label } in points {
         Choices::of(&experiment, catalogue).map_err(|error| grid.bad(format!("{label}: {error}")))?;
         experiment.data_dir = data_dir.map(PathBuf::from).or(experiment.data_dir);
         let key = Key::from(&identity(&experiment, samples)?);
-        found.push((at, Cell { key, experiment, variant, label }));
+        found.push((at, GridCell { key, experiment, variant, label }));
     }
     grid.check_axes(&found)?;
-    let mut cells: Vec<Cell> = Vec::new();
+    let mut cells: Vec<GridCell> = Vec::new();
     let mut known = HashSet::new();
     for (_, cell) in found {
         if known.insert(cell.key.clone()) {
@@ -81,15 +83,15 @@ pub fn grid(
 
 /// What decides a cell. Files that cannot be read decide nothing: that is the cell's failure when its turn comes, and
 /// once they are there it is another cell.
-fn identity(experiment: &Experiment, samples: &Samples) -> Result<Identity, LabError> {
+fn identity(experiment: &Experiment, samples: &DatasetCache) -> Result<RunIdentity, LabError> {
     let fingerprint = samples.of(experiment).map_or_else(|_| "missing".into(), |loaded| loaded.fingerprint);
     let contents = Contents::new(&fingerprint, experiment)
         .unwrap_or_else(|_| Contents { data: fingerprint.to_string(), init: Some("missing".to_owned()) });
-    Identity::new(experiment, &contents)
+    RunIdentity::new(experiment, &contents)
 }
 
 /// A place in a grid before it is known which run it is.
-struct Point {
+struct GridPoint {
     /// Of the variants, and on each axis.
     at: Vec<usize>,
     experiment: Experiment,
@@ -152,7 +154,7 @@ impl<'a> Grid<'a> {
     }
 
     /// That no two values of an axis, and no two variants, give the same runs everywhere.
-    fn check_axes(&self, found: &[(Vec<usize>, Cell)]) -> Result<(), LabError> {
+    fn check_axes(&self, found: &[(Vec<usize>, GridCell)]) -> Result<(), LabError> {
         let names = self.axes.iter().map(|(name, values)| (format!("axis `{name}`"), values.len()));
         let axes: Vec<(String, usize)> =
             std::iter::once(("[[variants]]".to_owned(), self.variants.len())).chain(names).collect();
@@ -172,11 +174,11 @@ impl<'a> Grid<'a> {
     }
 
     /// Whether places `a` and `b` of dimension `d` lead to the same runs, and to some.
-    fn alike(&self, found: &[(Vec<usize>, Cell)], d: usize, a: usize, b: usize) -> bool {
+    fn alike(&self, found: &[(Vec<usize>, GridCell)], d: usize, a: usize, b: usize) -> bool {
         let of = |place: usize| found.iter().filter(move |(at, _)| at[d] == place);
         let rest = |at: &[usize]| [&at[..d], &at[d + 1..]].concat();
         let others: HashMap<Vec<usize>, &Key> = of(b).map(|(at, cell)| (rest(at), &cell.key)).collect();
-        let same = |(at, cell): &(Vec<usize>, Cell)| others.get(&rest(at)) == Some(&&cell.key);
+        let same = |(at, cell): &(Vec<usize>, GridCell)| others.get(&rest(at)) == Some(&&cell.key);
         !others.is_empty() && of(a).count() == others.len() && of(a).all(same)
     }
 
@@ -224,10 +226,10 @@ impl<'a> Grid<'a> {
         lines.into_iter().map(condition).collect()
     }
 
-    fn points(&self, names: &Names) -> Result<Vec<Point>, LabError> {
+    fn points(&self, names: &Names) -> Result<Vec<GridPoint>, LabError> {
         let none = [Table::new()];
         let variants = if self.variants.is_empty() { &none[..] } else { &self.variants };
-        let mut points: Vec<Point> = Vec::new();
+        let mut points: Vec<GridPoint> = Vec::new();
         for (v, variant) in variants.iter().enumerate() {
             let mut at = vec![0; self.axes.len()];
             loop {
@@ -245,7 +247,7 @@ impl<'a> Grid<'a> {
     }
 
     /// The point of a variant at a place on the axes, unless it is filtered out.
-    fn point(&self, names: &Names, v: usize, variant: &Table, at: &[usize]) -> Result<Option<Point>, LabError> {
+    fn point(&self, names: &Names, v: usize, variant: &Table, at: &[usize]) -> Result<Option<GridPoint>, LabError> {
         let point: Vec<(&str, &Value)> =
             self.axes.iter().zip(at).map(|((name, values), &i)| (name.as_str(), &values[i])).collect();
         let mut options = self.base.clone();
@@ -273,7 +275,7 @@ impl<'a> Grid<'a> {
         let coordinates = point.iter().map(|(name, value)| format!("{name}={}", plain(value)));
         let label: Vec<String> = (!name.is_empty()).then(|| name.clone()).into_iter().chain(coordinates).collect();
         let at = std::iter::once(v).chain(at.iter().copied()).collect();
-        Ok(Some(Point { at, experiment, variant: name, label: label.join(" ") }))
+        Ok(Some(GridPoint { at, experiment, variant: name, label: label.join(" ") }))
     }
 }
 

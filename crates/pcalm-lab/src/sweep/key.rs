@@ -1,6 +1,6 @@
 //! What a run is stored under: the digits of its identity.
 
-use crate::experiment::Identity;
+use crate::experiment::RunIdentity;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,8 +15,8 @@ impl Key {
     }
 }
 
-impl From<&Identity> for Key {
-    fn from(identity: &Identity) -> Self {
+impl From<&RunIdentity> for Key {
+    fn from(identity: &RunIdentity) -> Self {
         Key(identity.digits())
     }
 }

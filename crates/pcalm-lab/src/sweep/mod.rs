@@ -6,8 +6,8 @@ mod key;
 mod runner;
 mod store;
 
-pub use export::{Row, Rows, export, look};
-pub use grid::{Cell, grid};
+pub use export::{SweepRow, SweepRows, export, look};
+pub use grid::{GridCell, grid};
 pub use key::Key;
-pub use runner::{News, Options, Shard, Tally, sweep};
-pub use store::{Failure, Finished, Progress, Store};
+pub use runner::{Shard, SweepNews, SweepOptions, SweepTally, sweep};
+pub use store::{CellFailure, CellProgress, Finished, Store};

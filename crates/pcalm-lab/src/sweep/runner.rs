@@ -1,18 +1,18 @@
 //! Runs the cells of a grid, several at once.
 
 use super::{
-    grid::Cell,
-    store::{Progress, Store},
+    grid::GridCell,
+    store::{CellProgress, Store},
 };
 use crate::{
     dataset::Dataset,
     error::LabError,
-    experiment::{Budget, Samples},
+    experiment::{Budget, DatasetCache},
     folder::{Folder, names},
     interrupt::Interrupt,
-    lease::{Claim, Worker},
-    outcome::{End, Summary},
-    run::{Job, News as RunNews, Sign, run},
+    lease::{WorkClaim, Worker},
+    outcome::{RunEnd, RunSummary},
+    run::{RunNews, Sign, TrainingJob, run},
 };
 use pcalm::Catalogue;
 use std::{
@@ -64,7 +64,7 @@ impl FromStr for Shard {
 
 /// How to run a grid.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct SweepOptions {
     /// Cells at once; 0 for one per thread.
     pub jobs: usize,
     /// Threads in all; 0 for one per core.
@@ -75,39 +75,39 @@ pub struct Options {
 
 /// News of a sweep.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum SweepNews<'a> {
     /// Some cells need not be run.
     Begins {
         /// Arithmetic of the cells to be run, in multiply-adds.
         work: f64,
         /// How the cells stand.
-        tally: Tally,
+        tally: SweepTally,
     },
     /// A cell is run.
     Starts {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// Its arithmetic.
         work: f64,
     },
     /// A running cell has trained a share of its steps.
     Advances {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// Between 0 and 1.
         share: f64,
     },
     /// A checkpoint could not be used and the cell begins anew.
     Restarts {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// What was wrong.
         reason: &'a str,
     },
     /// A cell's inference shows a sign of being unstable.
     Unstable {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// The epoch at whose end it showed.
         epoch: u64,
         /// The sign.
@@ -116,27 +116,27 @@ pub enum News<'a> {
     /// A cell is finished.
     Finished {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// Its outcome.
-        summary: &'a Summary,
+        summary: &'a RunSummary,
     },
     /// A cell could not be run.
     Failed {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
         /// The error.
         reason: &'a str,
     },
     /// A cell was finished by another process, or given up to it.
     Elsewhere {
         /// The cell.
-        cell: &'a Cell,
+        cell: &'a GridCell,
     },
 }
 
 /// How many cells are how far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SweepTally {
     /// Finished, by whomever.
     pub done: usize,
     /// Could not be run.
@@ -145,30 +145,30 @@ pub struct Tally {
     pub left: usize,
 }
 
-impl Tally {
+impl SweepTally {
     /// Counts `cells`.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn count<'a>(store: &Store, cells: impl IntoIterator<Item = &'a Cell>) -> Result<Self, LabError> {
-        let mut tally = Tally::default();
+    pub fn count<'a>(store: &Store, cells: impl IntoIterator<Item = &'a GridCell>) -> Result<Self, LabError> {
+        let mut tally = SweepTally::default();
         for cell in cells {
             tally.add(&store.progress(&cell.key)?);
         }
         Ok(tally)
     }
 
-    fn add(&mut self, progress: &Progress) {
+    fn add(&mut self, progress: &CellProgress) {
         match progress {
-            Progress::Finished => self.done += 1,
-            Progress::Failed(_) => self.failed += 1,
-            Progress::Open => self.left += 1,
+            CellProgress::Finished => self.done += 1,
+            CellProgress::Failed(_) => self.failed += 1,
+            CellProgress::Open => self.left += 1,
         }
     }
 }
 
 /// Multiply-adds of a cell's training, roughly: enough to tell long cells from short ones.
-fn work(cell: &Cell, data: &Dataset) -> f64 {
+fn work(cell: &GridCell, data: &Dataset) -> f64 {
     let e = &cell.experiment;
     let (inputs, outputs) = (data.dim() as f64, data.outputs() as f64);
     // As numbers that cannot overflow: the cell may be one that no machine can hold.
@@ -201,20 +201,21 @@ fn work(cell: &Cell, data: &Dataset) -> f64 {
 /// error of one cell is recorded with it instead.
 pub fn sweep(
     store: &Store,
-    cells: &[Cell],
-    options: Options,
-    (samples, catalogue): (&Samples, &Catalogue),
+    cells: &[GridCell],
+    options: SweepOptions,
+    (samples, catalogue): (&DatasetCache, &Catalogue),
     interrupt: &Interrupt,
-    news: &(dyn Fn(News) + Sync),
-) -> Result<Tally, LabError> {
-    let mine: Vec<&Cell> = cells.iter().enumerate().filter(|(at, _)| options.shard.has(*at)).map(|(_, c)| c).collect();
+    news: &(dyn Fn(SweepNews) + Sync),
+) -> Result<SweepTally, LabError> {
+    let mine: Vec<&GridCell> =
+        cells.iter().enumerate().filter(|(at, _)| options.shard.has(*at)).map(|(_, c)| c).collect();
     let worker = Worker::start(&store.workers())?;
-    let mut tally = Tally::default();
-    let mut open: Vec<(&Cell, f64)> = Vec::new();
+    let mut tally = SweepTally::default();
+    let mut open: Vec<(&GridCell, f64)> = Vec::new();
     for cell in &mine {
         let progress = store.progress(&cell.key)?;
         tally.add(&progress);
-        if progress == Progress::Open {
+        if progress == CellProgress::Open {
             // A data set that cannot be loaded is the cell's failure, when its turn comes.
             open.push((cell, samples.of(&cell.experiment).map_or(0.0, |loaded| work(cell, &loaded.data))));
         } else {
@@ -223,7 +224,7 @@ pub fn sweep(
         }
     }
     open.sort_by(|a, b| b.1.total_cmp(&a.1));
-    news(News::Begins { work: open.iter().map(|o| o.1).sum(), tally });
+    news(SweepNews::Begins { work: open.iter().map(|o| o.1).sum(), tally });
     if open.is_empty() {
         return Ok(tally);
     }
@@ -238,18 +239,18 @@ pub fn sweep(
         ended.collect::<Vec<_>>().into_iter().collect::<Result<(), LabError>>()
     });
     outcome?;
-    Tally::count(store, mine)
+    SweepTally::count(store, mine)
 }
 
 struct Pool<'a> {
     store: &'a Store,
     worker: Worker,
-    samples: &'a Samples,
+    samples: &'a DatasetCache,
     catalogue: &'a Catalogue,
     /// Cells that are not known to be done with their arithmetic, the longest first.
-    open: Mutex<Vec<(&'a Cell, f64)>>,
+    open: Mutex<Vec<(&'a GridCell, f64)>>,
     interrupt: &'a Interrupt,
-    news: &'a (dyn Fn(News) + Sync),
+    news: &'a (dyn Fn(SweepNews) + Sync),
 }
 
 impl<'a> Pool<'a> {
@@ -274,21 +275,21 @@ impl<'a> Pool<'a> {
                 std::thread::sleep(LOOK_AGAIN);
                 continue;
             };
-            (self.news)(News::Starts { cell, work });
+            (self.news)(SweepNews::Starts { cell, work });
             pool.install(|| self.run(cell, work, &claim))?;
         }
         Ok(())
     }
 
     /// The first open cell that this process may run; cells that turn out to be done are struck off.
-    fn next(&self) -> Result<Option<(&'a Cell, f64, Claim)>, LabError> {
+    fn next(&self) -> Result<Option<(&'a GridCell, f64, WorkClaim)>, LabError> {
         let mut open = lock(&self.open);
         let mut at = 0;
         while at < open.len() {
             let (cell, work) = open[at];
-            if self.store.progress(&cell.key)? != Progress::Open {
+            if self.store.progress(&cell.key)? != CellProgress::Open {
                 open.remove(at);
-                (self.news)(News::Elsewhere { cell });
+                (self.news)(SweepNews::Elsewhere { cell });
             } else if let Some(claim) = self.claim(cell)? {
                 open.remove(at);
                 if claim.deaths() < DEATHS {
@@ -304,19 +305,19 @@ impl<'a> Pool<'a> {
     }
 
     /// The right to run a cell; `None` if another worker has it, or has just finished it.
-    fn claim(&self, cell: &Cell) -> Result<Option<Claim>, LabError> {
+    fn claim(&self, cell: &GridCell) -> Result<Option<WorkClaim>, LabError> {
         let Some(claim) = self.worker.claim(cell.key.as_str(), &self.store.reached(&cell.key))? else {
             return Ok(None);
         };
         // It may have been finished between two looks.
-        if self.store.progress(&cell.key)? != Progress::Open {
+        if self.store.progress(&cell.key)? != CellProgress::Open {
             self.worker.release(&claim)?;
             return Ok(None);
         }
         Ok(Some(claim))
     }
 
-    fn run(&self, cell: &'a Cell, work: f64, claim: &Claim) -> Result<(), LabError> {
+    fn run(&self, cell: &'a GridCell, work: f64, claim: &WorkClaim) -> Result<(), LabError> {
         let attempt = catch_unwind(AssertUnwindSafe(|| self.train(cell)));
         // Taken over while this process was silent for too long: the other's run counts.
         if !self.worker.holds(claim)? || self.store.is_finished(&cell.key) {
@@ -324,14 +325,14 @@ impl<'a> Pool<'a> {
             return self.worker.release(claim);
         }
         match attempt {
-            Ok(Ok(summary)) if summary.end == End::Interrupted => {}
+            Ok(Ok(summary)) if summary.end == RunEnd::Interrupted => {}
             // Before its first step.
             Ok(Err(LabError::Interrupted)) => {}
             Ok(Ok(summary)) => {
                 if self.store.publish(&cell.key)? {
-                    (self.news)(News::Finished { cell, summary: &summary });
+                    (self.news)(SweepNews::Finished { cell, summary: &summary });
                 } else {
-                    (self.news)(News::Elsewhere { cell });
+                    (self.news)(SweepNews::Elsewhere { cell });
                 }
             }
             // The store itself cannot be written to: no cell can be run, and none is to blame.
@@ -349,19 +350,19 @@ impl<'a> Pool<'a> {
         self.worker.release(claim)
     }
 
-    fn fail(&self, cell: &Cell, reason: &str) -> Result<(), LabError> {
+    fn fail(&self, cell: &GridCell, reason: &str) -> Result<(), LabError> {
         self.store.fail(&cell.key, reason)?;
-        (self.news)(News::Failed { cell, reason });
+        (self.news)(SweepNews::Failed { cell, reason });
         Ok(())
     }
 
     /// Trains from the last checkpoint, or from the start if there is none that can be used.
-    fn train(&self, cell: &Cell) -> Result<Summary, LabError> {
+    fn train(&self, cell: &GridCell) -> Result<RunSummary, LabError> {
         let experiment = &cell.experiment;
         let loaded = self.samples.of(experiment)?;
         let contents = loaded.contents(experiment)?;
         let folder = Folder::create(&self.store.work(&cell.key))?;
-        let job = Job {
+        let job = TrainingJob {
             experiment,
             catalogue: self.catalogue,
             data: &loaded.data,
@@ -373,14 +374,14 @@ impl<'a> Pool<'a> {
         let mut tell = |news: RunNews| match news {
             RunNews::Begins { steps: total, .. } => steps = total.max(1),
             RunNews::Step { step, .. } => {
-                (self.news)(News::Advances { cell, share: step as f64 / steps as f64 });
+                (self.news)(SweepNews::Advances { cell, share: step as f64 / steps as f64 });
             }
-            RunNews::Unstable { epoch, sign } => (self.news)(News::Unstable { cell, epoch, sign }),
+            RunNews::Unstable { epoch, sign } => (self.news)(SweepNews::Unstable { cell, epoch, sign }),
             RunNews::Measures { .. } | RunNews::Stability { .. } | RunNews::Epoch { .. } => {}
         };
         match run(&job, &mut tell) {
             Err(LabError::Run { path, problem }) if names::OF_A_RUN.iter().any(|name| path == folder.file(name)) => {
-                (self.news)(News::Restarts { cell, reason: &problem });
+                (self.news)(SweepNews::Restarts { cell, reason: &problem });
                 folder.remove(&names::OF_A_RUN)?;
                 Ok(run(&job, &mut tell)?.summary)
             }

@@ -8,13 +8,13 @@
 //! | `claims/<key>.<n>` | who runs a cell: see [`Worker`] |
 //! | `workers/` | a file per process at work, touched while it lives |
 
-use super::{grid::Cell, key::Key};
+use super::{grid::GridCell, key::Key};
 use crate::{
     error::LabError,
-    experiment::{Experiment, Identity, from_toml},
+    experiment::{Experiment, RunIdentity, from_toml},
     folder::{Folder, clear_partials, names},
     lease::{Place, Worker, is_taken},
-    outcome::{Cost, Summary},
+    outcome::{Cost, RunSummary},
     provenance::Provenance,
     record::{EpochRow, MetricRow, json, read_csv},
 };
@@ -32,18 +32,18 @@ pub struct Store {
 
 /// How far a cell is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Progress {
+pub enum CellProgress {
     /// Finished, or diverged, which is an outcome too.
     Finished,
     /// It could not be run.
-    Failed(Failure),
+    Failed(CellFailure),
     /// Neither.
     Open,
 }
 
 /// Why a cell could not be run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct CellFailure {
     /// The error's message.
     pub reason: String,
 }
@@ -54,7 +54,7 @@ pub struct Finished {
     /// The configuration it recorded.
     pub experiment: Experiment,
     /// The outcome.
-    pub summary: Summary,
+    pub summary: RunSummary,
     /// Wall times and memory.
     pub cost: Cost,
     /// Rows of `epochs.csv`.
@@ -136,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn keep_grid(&self, text: &str, cells: &[Cell]) -> Result<(), LabError> {
+    pub fn keep_grid(&self, text: &str, cells: &[GridCell]) -> Result<(), LabError> {
         let folder = Folder::existing(&self.path);
         folder.write(GRID, text.as_bytes())?;
         folder.write(CELLS, &json(&cells, &self.path)?)
@@ -146,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// If there was none, or its record is damaged.
-    pub fn kept_cells(&self) -> Result<Vec<Cell>, LabError> {
+    pub fn kept_cells(&self) -> Result<Vec<GridCell>, LabError> {
         read_json(&self.path.join(CELLS), "`pcalm sweep GRID.toml --out DIR` writes it again")
     }
 
@@ -159,13 +159,13 @@ impl Store {
     ///
     /// # Errors
     /// If the record of a failure cannot be read.
-    pub fn progress(&self, key: &Key) -> Result<Progress, LabError> {
+    pub fn progress(&self, key: &Key) -> Result<CellProgress, LabError> {
         if self.is_finished(key) {
-            return Ok(Progress::Finished);
+            return Ok(CellProgress::Finished);
         }
         match read_json(&self.failed(key).join(FAILURE), "`pcalm sweep retry` runs the cell again") {
-            Ok(failure) => Ok(Progress::Failed(failure)),
-            Err(LabError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Progress::Open),
+            Ok(failure) => Ok(CellProgress::Failed(failure)),
+            Err(LabError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(CellProgress::Open),
             Err(error) => Err(error),
         }
     }
@@ -181,7 +181,8 @@ impl Store {
         let path = folder.file(names::CONFIG);
         let recorded = from_toml(&text, &path).map_err(|e| damaged(e, &cure))?;
         let provenance: Provenance = read_json(&folder.file(names::PROVENANCE), &cure)?;
-        let identity = provenance.contents.as_ref().map(|contents| Identity::new(&recorded, contents)).transpose()?;
+        let identity =
+            provenance.contents.as_ref().map(|contents| RunIdentity::new(&recorded, contents)).transpose()?;
         if identity.as_ref().map(Key::from).as_ref() != Some(key) {
             return Err(LabError::run(&path, format!("not the configuration of this cell; {cure}")));
         }
@@ -223,7 +224,7 @@ impl Store {
     /// If that cannot be written.
     pub(super) fn fail(&self, key: &Key, reason: &str) -> Result<(), LabError> {
         let (work, failed) = (Folder::create(&self.work(key))?, self.failed(key));
-        work.write(FAILURE, &json(&Failure { reason: reason.to_owned() }, work.path())?)?;
+        work.write(FAILURE, &json(&CellFailure { reason: reason.to_owned() }, work.path())?)?;
         std::fs::rename(work.path(), &failed).map_err(|e| LabError::io(&failed, e))
     }
 

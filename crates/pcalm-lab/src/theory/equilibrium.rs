@@ -66,7 +66,7 @@ struct DistanceRow {
 }
 
 #[derive(Serialize)]
-struct LayerRow {
+struct LayerCreditRow {
     layer: usize,
     credit: f64,
     backprop: f64,
@@ -107,11 +107,11 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     let alignment = Alignment::new(&found, &wanted);
 
     let norms = |s: &State<Reference<f64>>, l: usize| s.credit().layers[l].norm_squared(samples).sqrt();
-    let layers: Vec<LayerRow> = alignment
+    let layers: Vec<LayerCreditRow> = alignment
         .layers
         .iter()
         .enumerate()
-        .map(|(l, a)| LayerRow {
+        .map(|(l, a)| LayerCreditRow {
             layer: l + 1,
             credit: norms(&rest, l),
             backprop: norms(&kkt, l),

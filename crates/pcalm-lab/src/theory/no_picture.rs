@@ -5,10 +5,10 @@ use crate::{LabError, folder::Folder};
 use pcalm::theory::{Cell, Wave};
 
 /// Eigenvalues of one kind, by name.
-pub type Cloud = (&'static str, Vec<(f64, f64)>);
+pub type NamedEigenvalues = (&'static str, Vec<(f64, f64)>);
 
 /// Not in this program.
-pub fn spectrum(_folder: &Folder, _clouds: Vec<Cloud>, _radii: &[f64]) -> Result<(), LabError> {
+pub fn spectrum(_folder: &Folder, _clouds: Vec<NamedEigenvalues>, _radii: &[f64]) -> Result<(), LabError> {
     Ok(())
 }
 

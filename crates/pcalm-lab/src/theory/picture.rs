@@ -9,11 +9,11 @@ use crate::{
 use pcalm::theory::{Cell, LayerCredit, Wave};
 
 /// Eigenvalues of one kind, by name.
-pub type Cloud = (&'static str, Vec<(f64, f64)>);
+pub type NamedEigenvalues = (&'static str, Vec<(f64, f64)>);
 
 /// Eigenvalues in the complex plane, with circles of these radii.
-pub fn spectrum(folder: &Folder, clouds: Vec<Cloud>, radii: &[f64]) -> Result<(), LabError> {
-    let cloud = |(name, points): Cloud| plot::Cloud { name: name.to_owned(), points };
+pub fn spectrum(folder: &Folder, clouds: Vec<NamedEigenvalues>, radii: &[f64]) -> Result<(), LabError> {
+    let cloud = |(name, points): NamedEigenvalues| plot::Cloud { name: name.to_owned(), points };
     let clouds: Vec<plot::Cloud> = clouds.into_iter().map(cloud).collect();
     folder.write("spectrum.svg", complex_plane(&clouds, radii)?.as_bytes())
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Case,
-    picture::{self, Cloud},
+    picture::{self, NamedEigenvalues},
     write_report, write_table,
 };
 use crate::{LabError, folder::Folder};
@@ -113,7 +113,7 @@ pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError
     let radius = iteration.radius(&spectrum, eigenvalues.as_deref())?;
     let oscillating = modes.as_ref().map(|modes| modes.iter().filter(|(_, mode)| mode.oscillates()).count());
     let report = report(case, &spectrum, &iteration, radius, oscillating)?;
-    let mut clouds: Vec<Cloud> = Vec::new();
+    let mut clouds: Vec<NamedEigenvalues> = Vec::new();
     if let Some(modes) = &modes {
         let rows = modes.iter().flat_map(|(sigma, mode)| {
             mode.eigenvalues().map(|e| ModeRow {

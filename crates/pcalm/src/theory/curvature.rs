@@ -132,7 +132,7 @@ fn power_iteration<B: Host>(
     Accuracy { tolerance, limit }: Accuracy,
 ) -> Result<(f64, usize), Error> {
     let samples = lagrangian.samples();
-    let mut map = Map::new(lagrangian, state, operator);
+    let mut map = AppliedOperator::new(lagrangian, state, operator);
     let mut v = random_directions(&state.activities, samples);
     let mut product = v.clone();
     let mut eigenvalues = vec![0.0; samples];
@@ -167,7 +167,7 @@ pub(super) fn random_directions<R: Real>(like: &Stack<R>, samples: usize) -> Sta
 }
 
 /// An [`Operator`] at the forward pass in a state.
-pub(super) struct Map<R> {
+pub(super) struct AppliedOperator<R> {
     energy: R,
     constraint: R,
     /// The diagonal φ'' terms, each with its layer; none where they are zero.
@@ -180,7 +180,7 @@ pub(super) struct Map<R> {
     image: Stack<R>,
 }
 
-impl<R: Real> Map<R> {
+impl<R: Real> AppliedOperator<R> {
     pub fn new<B: Host<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<B>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
         let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
@@ -202,7 +202,7 @@ impl<R: Real> Map<R> {
         }
         let entries = diagonals.iter().flat_map(|(_, diagonal)| diagonal.data());
         let lowest = entries.fold(R::zero(), |m, &d| m.min(d));
-        Map { energy, constraint, diagonals, shift: -lowest, image: state.credit.clone() }
+        AppliedOperator { energy, constraint, diagonals, shift: -lowest, image: state.credit.clone() }
     }
 
     /// What is added to every eigenvalue.

@@ -74,7 +74,7 @@ pub fn largest_of_general(
         return dense::eigenvalues(matrix(n, apply).as_ref()).ok_or_else(not_finite);
     }
     let goal = tolerance * norm(n, &apply);
-    let map = Map { n, apply, calls: AtomicU64::new(0) };
+    let map = MatrixFree { n, apply, calls: AtomicU64::new(0) };
     let params = PartialEigenParams { max_restarts: LIMITS.1, ..Default::default() };
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let start = Col::from_fn(n, |_| rng.random::<f64>() - 0.5);
@@ -128,19 +128,19 @@ pub fn not_finite() -> Error {
     Error::Network("its linearisation is not finite: the weights are too large".into())
 }
 
-struct Map<F> {
+struct MatrixFree<F> {
     n: usize,
     apply: F,
     calls: AtomicU64,
 }
 
-impl<F> std::fmt::Debug for Map<F> {
+impl<F> std::fmt::Debug for MatrixFree<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "a map of {} unknowns", self.n)
     }
 }
 
-impl<F: Fn(&[f64], &mut [f64]) + Sync> LinOp<f64> for Map<F> {
+impl<F: Fn(&[f64], &mut [f64]) + Sync> LinOp<f64> for MatrixFree<F> {
     fn apply_scratch(&self, _columns: usize, _par: Par) -> StackReq {
         StackReq::EMPTY
     }

@@ -5,7 +5,7 @@
 //! largest eigenvalues crowd together, 40 products give it to a few in a thousand, and power iteration to some per cent.
 //! Vectors are not orthogonalised again: that duplicates eigenvalues of T and moves none beyond those of A.
 
-use super::curvature::{Map, Operator, over_blocks, random_directions, scale_samples};
+use super::curvature::{AppliedOperator, Operator, over_blocks, random_directions, scale_samples};
 use crate::{
     backend::Host,
     error::Error,
@@ -41,7 +41,7 @@ fn block<B: Host>(
     products: usize,
 ) -> Result<f64, Error> {
     let samples = lagrangian.samples();
-    let mut map = Map::new(lagrangian, state, operator);
+    let mut map = AppliedOperator::new(lagrangian, state, operator);
     let mut v = random_directions(&state.activities, samples);
     let (mut before, mut image) = (v.clone(), v.clone());
     before.clear();

@@ -71,7 +71,7 @@ impl Wave {
     ) -> Result<Self, Error> {
         let (block, mut state) = batch.block(backend, network)?;
         let lagrangian = Lagrangian::new(backend, network, &block, objective)?;
-        let mut look = Look::new(&lagrangian, &mut state);
+        let mut look = WaveMeter::new(&lagrangian, &mut state);
         let mut moments = Vec::new();
         follow(rule, &lagrangian, &mut state, |step, state| moments.push(look.at(step, state)))?;
         Ok(Wave { backprop: look.backprop, moments })
@@ -156,7 +156,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 }
 
 /// What looking at a state takes: BP's results to compare with, and buffers.
-struct Look<'s, 'a, B: Host> {
+struct WaveMeter<'s, 'a, B: Host> {
     lagrangian: &'s Lagrangian<'a, B>,
     backprop: Vec<f64>,
     wanted: Gradient<B::Real>,
@@ -167,14 +167,14 @@ struct Look<'s, 'a, B: Host> {
     residuals: Stack<B::Real>,
 }
 
-impl<'s, 'a, B: Host> Look<'s, 'a, B> {
+impl<'s, 'a, B: Host> WaveMeter<'s, 'a, B> {
     fn new(lagrangian: &'s Lagrangian<'a, B>, state: &mut State<B>) -> Self {
         let network = lagrangian.problem().network;
         // A forward pass that overflows shows in what follows.
         let _ = infer(&Backprop, lagrangian, state, &mut ());
         let dense = network.dense_edges().iter().map(|&edge| network.edges()[edge].to);
         let edge_into = (1..=network.hidden()).map(|node| dense.clone().position(|to| to == node)).collect();
-        let mut look = Look {
+        let mut look = WaveMeter {
             lagrangian,
             edge_into,
             backprop: norms(&state.duals, lagrangian.samples()),

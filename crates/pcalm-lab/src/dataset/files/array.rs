@@ -47,7 +47,7 @@ impl Header {
         let mut values = Vec::new();
         values.try_reserve_exact(count).map_err(|_| format!("has {count} numbers, too many for the memory"))?;
         values.resize(count, T::default());
-        let mut place = Place::new(&self.shape, self.fortran);
+        let mut place = RowMajorOrder::new(&self.shape, self.fortran);
         let mut buffer = vec![0; CHUNK * size];
         let mut left = count;
         while left > 0 {
@@ -65,7 +65,7 @@ impl Header {
 }
 
 /// Where the elements of a file go in a row-major array, one after the other.
-struct Place<'a> {
+struct RowMajorOrder<'a> {
     shape: &'a [usize],
     /// The index of the next element, and what one step along each dimension is worth; empty where
     /// the file is in order already.
@@ -74,11 +74,11 @@ struct Place<'a> {
     next: usize,
 }
 
-impl<'a> Place<'a> {
+impl<'a> RowMajorOrder<'a> {
     fn new(shape: &'a [usize], fortran: bool) -> Self {
         let dimensions = if fortran { shape.len() } else { 0 };
         let strides = (0..dimensions).map(|d| shape[d + 1..].iter().product()).collect();
-        Place { shape, index: vec![0; dimensions], strides, next: 0 }
+        RowMajorOrder { shape, index: vec![0; dimensions], strides, next: 0 }
     }
 
     fn next(&mut self) -> usize {

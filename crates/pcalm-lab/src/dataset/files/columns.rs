@@ -40,7 +40,7 @@ pub(super) enum Role {
 
 /// What is read of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum WantedColumns {
     /// Inputs and targets.
     Samples,
     /// Inputs alone, this many if the table has no targets.
@@ -50,7 +50,7 @@ pub(super) enum Wanted {
 impl Roles {
     /// The roles of columns with these names; `marks` says whether the column called `split` marks
     /// rows.
-    pub fn of(names: &[String], given: Option<&[String]>, marks: bool, wanted: Wanted) -> Result<Roles, String> {
+    pub fn of(names: &[String], given: Option<&[String]>, marks: bool, wanted: WantedColumns) -> Result<Roles, String> {
         if let Some(at) = (0..names.len()).find(|&i| names[..i].contains(&names[i])) {
             return Err(format!("has two columns called `{}`; rename one", names[at]));
         }
@@ -58,7 +58,7 @@ impl Roles {
         let split = if marks { place(SPLIT) } else { None };
         let columns = names.len() - usize::from(split.is_some());
         let targets = match given {
-            None if wanted == Wanted::Inputs(columns) => Vec::new(),
+            None if wanted == WantedColumns::Inputs(columns) => Vec::new(),
             Some(given) => given
                 .iter()
                 .map(|name| {
@@ -79,7 +79,7 @@ impl Roles {
                 listed(names)
             ));
         }
-        let targets = if wanted == Wanted::Samples { targets } else { Vec::new() };
+        let targets = if wanted == WantedColumns::Samples { targets } else { Vec::new() };
         Ok(Roles { inputs, targets, split })
     }
 
@@ -129,13 +129,13 @@ pub(super) fn is_test(text: &str, row: usize) -> Result<bool, String> {
 }
 
 /// A table read whole: row-major inputs, targets, and which rows are for testing.
-pub(super) struct Rows {
+pub(super) struct TableRows {
     pub inputs: Vec<f32>,
     pub targets: Column,
     pub tests: Option<Vec<bool>>,
 }
 
-impl Rows {
+impl TableRows {
     /// The rows, if there are any.
     pub fn some(self) -> Result<Self, String> {
         if self.inputs.is_empty() { Err("has a header but no rows".into()) } else { Ok(self) }
@@ -159,23 +159,23 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn roles(names: &[&str], given: Option<&[&str]>, wanted: Wanted) -> Roles {
+    fn roles(names: &[&str], given: Option<&[&str]>, wanted: WantedColumns) -> Roles {
         let own = |list: &[&str]| -> Vec<String> { list.iter().map(|s| (*s).to_owned()).collect() };
         Roles::of(&own(names), given.map(own).as_deref(), true, wanted).unwrap()
     }
 
     fn places(names: &[&str], given: Option<&[&str]>) -> (Vec<usize>, Vec<usize>) {
-        let roles = roles(names, given, Wanted::Samples);
+        let roles = roles(names, given, WantedColumns::Samples);
         (roles.inputs, roles.targets)
     }
 
     #[test]
     fn where_inputs_are_wanted_a_table_of_as_many_columns_has_no_targets() {
-        let inputs = |names: &[&str], count| roles(names, None, Wanted::Inputs(count)).inputs;
+        let inputs = |names: &[&str], count| roles(names, None, WantedColumns::Inputs(count)).inputs;
         assert_eq!(inputs(&["a", "b"], 2), [0, 1]);
         assert_eq!(inputs(&["a", "split", "b"], 2), [0, 2]);
         assert_eq!(inputs(&["a", "b"], 1), [0]);
-        let named = roles(&["a", "b"], Some(&["a"]), Wanted::Inputs(1));
+        let named = roles(&["a", "b"], Some(&["a"]), WantedColumns::Inputs(1));
         assert_eq!((named.role(0), named.inputs), (Role::Ignored, vec![1]));
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     FileOptions, TaskChoice,
-    columns::{Role, Roles, Rows, SPLIT, Wanted, is_test},
+    columns::{Role, Roles, SPLIT, TableRows, WantedColumns, is_test},
     part::{Column, Found},
 };
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
@@ -10,12 +10,16 @@ use std::{fs::File, io::BufReader};
 
 /// The data set in a CSV file.
 pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
-    let (rows, roles, names) = rows(file, options, Wanted::Samples)?;
+    let (rows, roles, names) = rows(file, options, WantedColumns::Samples)?;
     rows.found(&roles, &names, options.task)
 }
 
 /// What is wanted of every row, with the places of the columns and their names.
-pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
+pub(super) fn rows(
+    file: File,
+    options: &FileOptions,
+    wanted: WantedColumns,
+) -> Result<(TableRows, Roles, Vec<String>), String> {
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(BufReader::new(file));
     let names: Vec<String> = reader.headers().map_err(|e| problem(&e))?.iter().map(str::to_owned).collect();
     if names.is_empty() {
@@ -63,7 +67,7 @@ pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<
         let name = roles.targets.first().map_or("", |&at| names[at].as_str());
         column(texts, name, options.task)?
     };
-    Ok((Rows { inputs, targets, tests }.some()?, roles, names))
+    Ok((TableRows { inputs, targets, tests }.some()?, roles, names))
 }
 
 /// Whole numbers where all are written as such, else numbers where all are, else text.

@@ -30,7 +30,7 @@ use super::{
     split::Dataset,
     test_part::{TestPart, draw_test},
 };
-use columns::Wanted;
+use columns::WantedColumns;
 use std::{fs::File, path::Path};
 
 /// The most classes that whole numbers are taken for.
@@ -136,15 +136,15 @@ pub fn load_file(path: &Path, options: &FileOptions) -> Result<Dataset, DataErro
 /// # Errors
 /// If it cannot be read or holds inputs that are no finite numbers.
 pub fn load_inputs(path: &Path, options: &FileOptions, dim: usize) -> Result<Inputs, DataError> {
-    let table = |(rows, roles, _): (columns::Rows, columns::Roles, Vec<String>)| Inputs {
+    let table = |(rows, roles, _): (columns::TableRows, columns::Roles, Vec<String>)| Inputs {
         values: rows.inputs,
         dim: roles.inputs.len(),
         tests: rows.tests,
     };
     let inputs = match open(path, options)? {
-        Opened::Csv(file) => csv::rows(file, options, Wanted::Inputs(dim)).map(table),
+        Opened::Csv(file) => csv::rows(file, options, WantedColumns::Inputs(dim)).map(table),
         #[cfg(feature = "parquet")]
-        Opened::Parquet(file) => parquet::rows(file, options, Wanted::Inputs(dim)).map(table),
+        Opened::Parquet(file) => parquet::rows(file, options, WantedColumns::Inputs(dim)).map(table),
         Opened::Arrays(mut file) => arrays::inputs(&mut *file),
     };
     inputs.map_err(|problem| DataError::Malformed { path: path.to_owned(), problem })
@@ -179,6 +179,6 @@ fn open(path: &Path, options: &FileOptions) -> Result<Opened, DataError> {
         }
         Format::Npz => Opened::Arrays(Box::new(npy::Npz::open(file()?, path)?)),
         Format::Safetensors => Opened::Arrays(Box::new(tensors::Tensors::open(file()?, path)?)),
-        Format::Folder => Opened::Arrays(Box::new(npy::Folder::open(path)?)),
+        Format::Folder => Opened::Arrays(Box::new(npy::ArrayFolder::open(path)?)),
     })
 }

@@ -42,12 +42,12 @@ impl Arrays for Npz {
 }
 
 /// A folder of `NAME.npy` files.
-pub(super) struct Folder {
+pub(super) struct ArrayFolder {
     path: PathBuf,
     names: Vec<String>,
 }
 
-impl Folder {
+impl ArrayFolder {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let io = |source| DataError::Io { path: path.to_owned(), source };
         let mut names = Vec::new();
@@ -56,11 +56,11 @@ impl Folder {
             names.extend(name.to_str().and_then(|n| n.strip_suffix(ENDING)).map(str::to_owned));
         }
         names.sort();
-        Ok(Folder { path: path.to_owned(), names })
+        Ok(ArrayFolder { path: path.to_owned(), names })
     }
 }
 
-impl Arrays for Folder {
+impl Arrays for ArrayFolder {
     fn names(&self) -> Vec<String> {
         self.names.clone()
     }

@@ -2,7 +2,7 @@
 
 use super::{
     FileOptions,
-    columns::{Role, Roles, Rows, SPLIT, Wanted, is_test},
+    columns::{Role, Roles, SPLIT, TableRows, WantedColumns, is_test},
     part::{Column, Found, real},
 };
 use parquet::{
@@ -18,7 +18,7 @@ use std::fs::File;
 const CHUNK: usize = 8192;
 
 /// One value of a column.
-enum Cell {
+enum ColumnValue {
     Whole(i64),
     Real(f64),
     Text(String),
@@ -26,19 +26,23 @@ enum Cell {
 
 /// The data set in a Parquet file.
 pub(super) fn read(file: File, options: &FileOptions) -> Result<Found, String> {
-    let (rows, roles, names) = rows(file, options, Wanted::Samples)?;
+    let (rows, roles, names) = rows(file, options, WantedColumns::Samples)?;
     rows.found(&roles, &names, options.task)
 }
 
 /// What is wanted of every row, with the places of the columns and their names.
-pub(super) fn rows(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
+pub(super) fn rows(
+    file: File,
+    options: &FileOptions,
+    wanted: WantedColumns,
+) -> Result<(TableRows, Roles, Vec<String>), String> {
     // The parquet crate takes for granted that what a file says of its own layout is right, and panics
     // where damage has made it wrong.
     let decoded = std::panic::catch_unwind(|| decode(file, options, wanted));
     decoded.unwrap_or_else(|_| Err("is not a whole Parquet file (its description of itself is damaged)".into()))
 }
 
-fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Roles, Vec<String>), String> {
+fn decode(file: File, options: &FileOptions, wanted: WantedColumns) -> Result<(TableRows, Roles, Vec<String>), String> {
     let broken = |e: parquet::errors::ParquetError| format!("is not a whole Parquet file ({e})");
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let metadata = reader.metadata();
@@ -71,20 +75,20 @@ fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Ro
                 continue;
             }
             readable(group.metadata().column(at).compression()).map_err(|what| format!("column `{name}` {what}"))?;
-            let mut take = |row: usize, cell: Cell| -> Result<(), String> {
+            let mut take = |row: usize, cell: ColumnValue| -> Result<(), String> {
                 let place = |what: String| format!("row {}, column `{name}` {what}", row + 1);
                 match (role, cell) {
-                    (Role::Input(i), Cell::Real(v)) => inputs[row * dim + i] = real(v).map_err(place)?,
-                    (Role::Input(i), Cell::Whole(v)) => inputs[row * dim + i] = v as f32,
-                    (Role::Target(i), Cell::Real(v)) => reals[row * width + i] = real(v).map_err(place)?,
-                    (Role::Target(_), Cell::Whole(v)) if width == 1 => wholes.push(v),
-                    (Role::Target(i), Cell::Whole(v)) => reals[row * width + i] = v as f32,
-                    (Role::Target(_), Cell::Text(v)) if width == 1 => texts.push(v),
-                    (Role::Split, Cell::Text(v)) => {
+                    (Role::Input(i), ColumnValue::Real(v)) => inputs[row * dim + i] = real(v).map_err(place)?,
+                    (Role::Input(i), ColumnValue::Whole(v)) => inputs[row * dim + i] = v as f32,
+                    (Role::Target(i), ColumnValue::Real(v)) => reals[row * width + i] = real(v).map_err(place)?,
+                    (Role::Target(_), ColumnValue::Whole(v)) if width == 1 => wholes.push(v),
+                    (Role::Target(i), ColumnValue::Whole(v)) => reals[row * width + i] = v as f32,
+                    (Role::Target(_), ColumnValue::Text(v)) if width == 1 => texts.push(v),
+                    (Role::Split, ColumnValue::Text(v)) => {
                         let test = is_test(&v, row)?;
                         tests.iter_mut().for_each(|t| t.push(test));
                     }
-                    (_, Cell::Text(v)) => {
+                    (_, ColumnValue::Text(v)) => {
                         return Err(place(format!(
                             "is `{v}`, which is not a number; leave the column out, or name it with --target if it is \
                              what is to be learnt"
@@ -113,7 +117,7 @@ fn decode(file: File, options: &FileOptions, wanted: Wanted) -> Result<(Rows, Ro
     } else {
         Column::Real(reals)
     };
-    Ok((Rows { inputs, targets, tests }.some()?, roles, names))
+    Ok((TableRows { inputs, targets, tests }.some()?, roles, names))
 }
 
 /// Whether the column is of plain numbers or text.
@@ -146,7 +150,7 @@ fn readable(codec: Compression) -> Result<(), String> {
 }
 
 /// What ended the reading of a column.
-enum Stop {
+enum ColumnFault {
     /// A value is missing in this row of the group.
     Missing(usize),
     /// A value cannot be used; its place is named.
@@ -155,23 +159,23 @@ enum Stop {
     Broken(String),
 }
 
-impl Stop {
+impl ColumnFault {
     fn named(self, column: &str, start: usize) -> String {
         match self {
-            Stop::Missing(row) => {
+            ColumnFault::Missing(row) => {
                 format!("row {}, column `{column}` is missing; fill it in or leave the row out", start + row + 1)
             }
-            Stop::Value(what) => what,
-            Stop::Broken(what) => format!("column `{column}` cannot be read ({what})"),
+            ColumnFault::Value(what) => what,
+            ColumnFault::Broken(what) => format!("column `{column}` cannot be read ({what})"),
         }
     }
 }
 
-type Take<'a> = dyn FnMut(usize, Cell) -> Result<(), String> + 'a;
+type Take<'a> = dyn FnMut(usize, ColumnValue) -> Result<(), String> + 'a;
 
 /// Hands over every value of a column with its row in the group; returns how many there were.
-fn cells(column: ColumnReader, unsigned: bool, optional: bool, take: &mut Take) -> Result<usize, Stop> {
-    let whole = |v: i64| Cell::Whole(v);
+fn cells(column: ColumnReader, unsigned: bool, optional: bool, take: &mut Take) -> Result<usize, ColumnFault> {
+    let whole = |v: i64| ColumnValue::Whole(v);
     match column {
         ColumnReader::BoolColumnReader(c) => each(c, optional, take, |v| Some(whole(i64::from(*v)))),
         ColumnReader::Int32ColumnReader(c) if unsigned => {
@@ -182,12 +186,12 @@ fn cells(column: ColumnReader, unsigned: bool, optional: bool, take: &mut Take) 
             each(c, optional, take, |v| Some(whole(i64::try_from(v.cast_unsigned()).unwrap_or(i64::MAX))))
         }
         ColumnReader::Int64ColumnReader(c) => each(c, optional, take, |v| Some(whole(*v))),
-        ColumnReader::FloatColumnReader(c) => each(c, optional, take, |v| Some(Cell::Real(f64::from(*v)))),
-        ColumnReader::DoubleColumnReader(c) => each(c, optional, take, |v| Some(Cell::Real(*v))),
+        ColumnReader::FloatColumnReader(c) => each(c, optional, take, |v| Some(ColumnValue::Real(f64::from(*v)))),
+        ColumnReader::DoubleColumnReader(c) => each(c, optional, take, |v| Some(ColumnValue::Real(*v))),
         ColumnReader::ByteArrayColumnReader(c) => {
-            each(c, optional, take, |v| v.as_utf8().ok().map(|text| Cell::Text(text.to_owned())))
+            each(c, optional, take, |v| v.as_utf8().ok().map(|text| ColumnValue::Text(text.to_owned())))
         }
-        _ => Err(Stop::Broken("of a type that is not read".into())),
+        _ => Err(ColumnFault::Broken("of a type that is not read".into())),
     }
 }
 
@@ -195,23 +199,23 @@ fn each<T: DataType>(
     mut column: ColumnReaderImpl<T>,
     optional: bool,
     take: &mut Take,
-    cell: impl Fn(&T::T) -> Option<Cell>,
-) -> Result<usize, Stop> {
+    cell: impl Fn(&T::T) -> Option<ColumnValue>,
+) -> Result<usize, ColumnFault> {
     let (mut values, mut levels, mut row) = (Vec::new(), Vec::new(), 0);
     loop {
         values.clear();
         levels.clear();
         let read = column.read_records(CHUNK, optional.then_some(&mut levels), None, &mut values);
-        let (records, _, _) = read.map_err(|e| Stop::Broken(e.to_string()))?;
+        let (records, _, _) = read.map_err(|e| ColumnFault::Broken(e.to_string()))?;
         if records == 0 {
             return Ok(row);
         }
         if let Some(at) = levels.iter().position(|level| *level == 0) {
-            return Err(Stop::Missing(row + at));
+            return Err(ColumnFault::Missing(row + at));
         }
         for value in &values {
-            let cell = cell(value).ok_or_else(|| Stop::Broken("text that is not UTF-8".into()))?;
-            take(row, cell).map_err(Stop::Value)?;
+            let cell = cell(value).ok_or_else(|| ColumnFault::Broken("text that is not UTF-8".into()))?;
+            take(row, cell).map_err(ColumnFault::Value)?;
             row += 1;
         }
     }

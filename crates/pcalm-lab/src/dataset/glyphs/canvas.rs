@@ -1,6 +1,6 @@
 //! Where strokes become pixels: squared distances to the nearest stroke, then grey levels.
 
-use super::shapes::Point;
+use super::shapes::StrokePoint;
 use crate::dataset::draw::Draw;
 
 /// Width and height of an image.
@@ -34,7 +34,7 @@ impl Canvas {
     }
 
     /// Lower the distances around the segment from `a` to `b`.
-    pub fn segment(&mut self, a: Point, b: Point, pen: f32) {
+    pub fn segment(&mut self, a: StrokePoint, b: StrokePoint, pen: f32) {
         let reach = REACH.min(pen + 2.0);
         let (columns, rows) = (span(a[0], b[0], reach), span(a[1], b[1], reach));
         let (dx, dy) = (b[0] - a[0], b[1] - a[1]);

@@ -1,18 +1,18 @@
 //! The ten classes as strokes: polylines in a square from −1 to 1, y downwards.
 
 /// A point as `[x, y]`.
-pub(super) type Point = [f32; 2];
+pub(super) type StrokePoint = [f32; 2];
 
 /// What the classes show, in the order of their labels.
 pub const CLASS_NAMES: [&str; 10] =
     ["ring", "arc", "triangle", "square", "plus", "cross", "zigzag", "arrow", "tee", "wave"];
 
 /// The strokes of class `label`.
-pub(super) fn strokes(label: usize) -> &'static [&'static [Point]] {
+pub(super) fn strokes(label: usize) -> &'static [&'static [StrokePoint]] {
     SHAPES[label]
 }
 
-const SHAPES: [&[&[Point]]; 10] = [
+const SHAPES: [&[&[StrokePoint]]; 10] = [
     &[&RING],
     &[&ARC],
     &[&[[0.0, -1.0], [0.95, 0.75], [-0.95, 0.75], [0.0, -1.0]]],
@@ -25,7 +25,7 @@ const SHAPES: [&[&[Point]]; 10] = [
     &[&WAVE],
 ];
 
-const RING: [Point; 13] = [
+const RING: [StrokePoint; 13] = [
     [0.95, 0.0],
     [0.82, 0.475],
     [0.475, 0.82],
@@ -41,7 +41,7 @@ const RING: [Point; 13] = [
     [0.95, 0.0],
 ];
 
-const ARC: [Point; 9] = [
+const ARC: [StrokePoint; 9] = [
     [0.6, 0.75],
     [0.0, 0.95],
     [-0.475, 0.82],
@@ -53,7 +53,7 @@ const ARC: [Point; 9] = [
     [0.6, -0.75],
 ];
 
-const WAVE: [Point; 11] = [
+const WAVE: [StrokePoint; 11] = [
     [0.7, -0.65],
     [0.4, -0.92],
     [-0.1, -0.97],

@@ -1,7 +1,7 @@
 //! The random hand: an affine map with a little wobble at each point.
 
 use super::canvas::SIDE;
-use super::shapes::Point;
+use super::shapes::StrokePoint;
 use crate::dataset::draw::Draw;
 
 /// Largest rotation, in radians.
@@ -20,7 +20,7 @@ const WOBBLE: f32 = 0.3;
 /// An affine map from shape coordinates to pixels.
 pub(super) struct Warp {
     matrix: [[f32; 2]; 2],
-    offset: Point,
+    offset: StrokePoint,
 }
 
 impl Warp {
@@ -39,7 +39,7 @@ impl Warp {
     }
 
     /// Where `point` lands, in pixels.
-    pub fn apply(&self, point: Point, draw: &mut Draw) -> Point {
+    pub fn apply(&self, point: StrokePoint, draw: &mut Draw) -> StrokePoint {
         let [x, y] = point;
         let [mx, my] = self.matrix;
         [

@@ -15,7 +15,7 @@ use super::{
     Simd,
     elementwise::{Steps, descended},
     phi::{Phi, PhiJob},
-    product::{Epilogue, Left, Store, biased, product, start_of_bias},
+    product::{Epilogue, GatedStore, Left, biased, product, start_of_bias},
     vector::{Job, Vector},
 };
 use crate::{
@@ -86,7 +86,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
     let signal = start(signal);
-    let [mut here, mut above] = rolling.each_mut().map(Rolling::new);
+    let [mut here, mut above] = rolling.each_mut().map(RollingPointers::new);
 
     // SAFETY: `check` compared every shape with the network's, so that every pointer below is to
     // a whole layer of `cols` columns; the scratch buffers are at least as large as any layer.
@@ -115,7 +115,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
                 let rho = problem.objective.penalty(l + 1);
-                let mut take = Credit::<V, P, POST, COLS> {
+                let mut take = FusedCredit::<V, P, POST, COLS> {
                     scale,
                     bias,
                     steps: Steps::new(dual_step.at(rho), rho),
@@ -130,7 +130,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                 product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
                 if POST { signal } else { above.q }
             } else {
-                let mut take = Store { scale, bias, gate: null(), base: null(), out: start(output), cols: COLS };
+                let mut take = GatedStore { scale, bias, gate: null(), base: null(), out: start(output), cols: COLS };
                 product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
                 let error = &mut credit.layers[hidden];
                 problem.objective.loss().output_credit(output, &block.target, block.samples, error);
@@ -172,7 +172,7 @@ fn check(chain: Chain<'_, f32>, problem: &Problem<Cpu>, moving: &Moving<Cpu>, co
 
 /// What the pass needs to know of one layer, and keeps for two layers at a time.
 #[derive(Clone, Copy)]
-struct Rolling {
+struct RollingPointers {
     q: *mut f32,
     /// φ(z), in `pre` placement.
     rates: *mut f32,
@@ -180,9 +180,13 @@ struct Rolling {
     slopes: *mut f32,
 }
 
-impl Rolling {
+impl RollingPointers {
     fn new(buffers: &mut host::Rolling<f32>) -> Self {
-        Rolling { q: start(&mut buffers.credit), rates: start(&mut buffers.rates), slopes: start(&mut buffers.slopes) }
+        RollingPointers {
+            q: start(&mut buffers.credit),
+            rates: start(&mut buffers.rates),
+            slopes: start(&mut buffers.slopes),
+        }
     }
 
     /// Takes in the rates and slopes of `z` at `at`.
@@ -201,7 +205,7 @@ impl Rolling {
 
 /// Takes in the rates and slopes of a whole layer.
 #[inline(always)]
-unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: Rolling) {
+unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: RollingPointers) {
     // SAFETY: the caller vouches for `count` numbers at each pointer.
     unsafe {
         let mut at = 0;
@@ -213,7 +217,7 @@ unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: Rollin
 }
 
 /// Turns sums W φ(z_l) (`post`: W z_l) into the credit of layer l + 1.
-struct Credit<V, P, const POST: bool, const COLS: usize> {
+struct FusedCredit<V, P, const POST: bool, const COLS: usize> {
     scale: V,
     /// b, or null.
     bias: *const f32,
@@ -225,13 +229,13 @@ struct Credit<V, P, const POST: bool, const COLS: usize> {
     z: *const f32,
     lambda: *mut f32,
     /// Receives q, rates and slopes of layer l + 1.
-    above: Rolling,
+    above: RollingPointers,
     /// φ'(u) ⊙ q, in `post` placement.
     signal: *mut f32,
     phi: PhantomData<P>,
 }
 
-impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Credit<V, P, POST, COLS> {
+impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for FusedCredit<V, P, POST, COLS> {
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         let at = row * COLS + col;
@@ -267,7 +271,7 @@ struct Pull<V, P, const POST: bool, const COLS: usize> {
     scale: V,
     minus_eta: V,
     skip: bool,
-    here: Rolling,
+    here: RollingPointers,
     q_above: *const f32,
     z: *mut f32,
     phi: PhantomData<P>,

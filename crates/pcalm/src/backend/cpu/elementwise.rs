@@ -47,7 +47,7 @@ pub unsafe fn descended<V: Vector>(minus_eta: V, q: V, pulled: V, z: V) -> V {
 }
 
 /// With c = z − f: `duals += alpha · c`, then `f ← duals + rho · c`.
-pub struct Credit<'a> {
+pub struct ElementwiseCredit<'a> {
     pub alpha: f32,
     pub rho: f32,
     pub z: &'a [f32],
@@ -55,7 +55,7 @@ pub struct Credit<'a> {
     pub duals: &'a mut [f32],
 }
 
-impl Job for Credit<'_> {
+impl Job for ElementwiseCredit<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{activation::Activation, dual_step::DualStep, network::Dense, objective::End, stack::Matrix, work::Work};
 use cycle::Cycle;
-use elementwise::{Combine, Credit};
+use elementwise::{Combine, ElementwiseCredit};
 use phi::{Activate, with_phi};
 use product::{EdgeProduct, Outer};
 use vector::Job;
@@ -164,7 +164,7 @@ impl Kernel for Simd {
     }
 
     fn credit(&self, alpha: f32, rho: f32, z: &[f32], f: &mut [f32], duals: &mut [f32]) {
-        self.run(Credit { alpha, rho, z, f, duals });
+        self.run(ElementwiseCredit { alpha, rho, z, f, duals });
     }
 
     fn combine(&self, a: f32, x: &[f32], b: f32, y: &mut [f32]) {

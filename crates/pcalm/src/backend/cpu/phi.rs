@@ -329,16 +329,16 @@ pub struct Activate<'a> {
 impl PhiJob for Activate<'_> {
     fn run<P: Phi>(self) {
         let kernel = self.kernel;
-        kernel.run(Map { job: self, phi: PhantomData::<P> });
+        kernel.run(ActivationJob { job: self, phi: PhantomData::<P> });
     }
 }
 
-struct Map<'a, P> {
+struct ActivationJob<'a, P> {
     job: Activate<'a>,
     phi: PhantomData<P>,
 }
 
-impl<P: Phi> Job for Map<'_, P> {
+impl<P: Phi> Job for ActivationJob<'_, P> {
     type Output = ();
 
     #[inline(always)]

@@ -5,35 +5,35 @@ use super::vector::{Job, Vector};
 
 /// 4 lanes, which compilers keep in one 128-bit register where there is one.
 #[derive(Clone, Copy)]
-pub struct Plain([f32; 4]);
+pub struct PortableVector([f32; 4]);
 
 /// Runs a job compiled for the baseline of the target.
 pub fn run_portable<J: Job>(job: J) -> J::Output {
-    // SAFETY: `Plain` needs no instruction set.
-    unsafe { job.run::<Plain, 4, 2>() }
+    // SAFETY: `PortableVector` needs no instruction set.
+    unsafe { job.run::<PortableVector, 4, 2>() }
 }
 
-impl Plain {
+impl PortableVector {
     #[inline(always)]
     fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Plain(self.0.map(f))
+        PortableVector(self.0.map(f))
     }
 
     #[inline(always)]
     fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Plain(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+        PortableVector(std::array::from_fn(|i| f(self.0[i], other.0[i])))
     }
 }
 
 // SAFETY: plain Rust on lanes that the caller vouches for.
-unsafe impl Vector for Plain {
+unsafe impl Vector for PortableVector {
     const LANES: usize = 4;
 
     #[inline(always)]
     unsafe fn prefetch(_at: *const f32) {}
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        unsafe { Plain(from.cast::<[f32; 4]>().read_unaligned()) }
+        unsafe { PortableVector(from.cast::<[f32; 4]>().read_unaligned()) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -41,7 +41,7 @@ unsafe impl Vector for Plain {
     }
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        Plain([value; 4])
+        PortableVector([value; 4])
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
@@ -66,7 +66,7 @@ unsafe impl Vector for Plain {
     }
     #[inline(always)]
     unsafe fn if_less(self, bound: Self, then: Self, otherwise: Self) -> Self {
-        Plain(std::array::from_fn(|i| if self.0[i] < bound.0[i] { then.0[i] } else { otherwise.0[i] }))
+        PortableVector(std::array::from_fn(|i| if self.0[i] < bound.0[i] { then.0[i] } else { otherwise.0[i] }))
     }
     #[inline(always)]
     unsafe fn at_least(self, bound: Self) -> Self {

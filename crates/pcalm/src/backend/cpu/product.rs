@@ -183,7 +183,7 @@ unsafe fn step<V: Vector, const T: bool, const TALL: usize, const WIDE: usize>(
 }
 
 /// `out ← gate ⊙ (scale · sum) + base`; a null gate is 1, a null base 0. Without a gate there may be a bias per row.
-pub struct Store<V> {
+pub struct GatedStore<V> {
     pub scale: V,
     pub bias: *const f32,
     pub gate: *const f32,
@@ -192,7 +192,7 @@ pub struct Store<V> {
     pub cols: usize,
 }
 
-impl<V: Vector> Epilogue<V> for Store<V> {
+impl<V: Vector> Epilogue<V> for GatedStore<V> {
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         let at = row * self.cols + col;
@@ -264,7 +264,7 @@ impl<const T: bool> Job for EdgeProduct<'_, T> {
         // SAFETY: the shapes were checked; `left` points into the map, which outlives the job.
         unsafe {
             let scale = V::splat(self.dense.scale());
-            let mut store = Store { scale, bias, gate, base, out: self.out.data_mut().as_mut_ptr(), cols };
+            let mut store = GatedStore { scale, bias, gate, base, out: self.out.data_mut().as_mut_ptr(), cols };
             product::<V, _, T, TALL, WIDE>(left, self.x.data().as_ptr(), cols, &mut store);
         }
     }

@@ -38,7 +38,8 @@ const INPUTS: usize = 784;
 
 /// `train` with these options to `out`; returns what it said.
 fn train(out: &str, more: &[&str]) -> common::Said {
-    let base = ["train", "--quiet", "--train-samples", "192", "--test-samples", "64", "--probe-samples", "32", "--out", out];
+    let base =
+        ["train", "--quiet", "--train-samples", "192", "--test-samples", "64", "--probe-samples", "32", "--out", out];
     run(&[&base[..], more].concat())
 }
 
@@ -60,7 +61,8 @@ fn a_network_with_biases_trains_resumes_to_the_same_bits_and_says_its_gradients(
     let file = NetworkFile::<f64>::load(network.as_ref()).unwrap();
     assert!(file.network.dense().iter().all(|dense| dense.bias().is_some_and(|b| b.iter().any(|b| *b != 0.0))));
     let out = at("out.safetensors");
-    let arguments = ["infer", "--network", &network, "--dataset", "glyphs", "--samples", "8", "--rule", "bp", "--output", &out];
+    let arguments =
+        ["infer", "--network", &network, "--dataset", "glyphs", "--samples", "8", "--rule", "bp", "--output", &out];
     let said = run(&arguments);
     assert_eq!(said.code, 0, "{}", said.err);
     let found = TensorFile::<f64>::load(out.as_ref()).unwrap();

@@ -37,7 +37,7 @@ DEFECTS = [
     ("padding in the weight gradient", "backend/sweeps/mod.rs", "row[samples..].fill(R::zero())", "row[cols..].fill(R::zero())", "rules_from_outside"),
     ("the front of the wave one layer too high", "backend/cpu/cycle.rs", "let lowest = front.saturating_sub(1);", "let lowest = (*front).min(hidden - 1);", "backends"),
     ("the skip left out of the fused pull", "backend/cpu/cycle.rs", "let pulled = if self.skip { sum.mul_add(scale, V::load(self.q_above.add(at))) } else { sum.mul(scale) };", "let pulled = sum.mul(scale);", "backends"),
-    ("a bias left out of the fused pass", "backend/cpu/cycle.rs", "let (f, slope) = if !self.bias.is_null() {", "let (f, slope) = if false {", "backends"),
+    ("a bias left out of the fused pass", "backend/cpu/cycle.rs", "let u = biased(sum, self.scale, self.bias.add(row));\n                let (value", "let u = sum.mul(self.scale);\n                let (value", "backends"),
     ("a bias without its gradient", "backend/sweeps/dense.rs", "*b += -weight * q.row(i)", "*b += R::zero() * q.row(i)", "golden"),
     ("a long skip left out of Jᵀ", "backend/sweeps/node.rs", "addends.for_each(|addend| add(addend, out));", "let _ = addends;", "graphs"),
     ("a bound that forgets the dual step", "error.rs", "let value = eta * sigma_squared * (2.0 * rho + alpha);", "let value = eta * sigma_squared * (2.0 * rho);", "nesterov"),

@@ -115,7 +115,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
                 let rho = problem.objective.penalty(l + 1);
-                let mut take = FusedCredit::<V, P, POST, COLS> {
+                let take = FusedCredit::<V, P, POST, COLS, false> {
                     scale,
                     bias,
                     steps: Steps::new(dual_step.at(rho), rho),
@@ -127,11 +127,21 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                     signal,
                     phi: PhantomData,
                 };
-                product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
+                if bias.is_null() {
+                    product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut { take });
+                } else {
+                    product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take.with_bias());
+                }
                 if POST { signal } else { above.q }
             } else {
-                let mut take = GatedStore { scale, bias, gate: null(), base: null(), out: start(output), cols: COLS };
-                product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
+                let out = start(output);
+                if bias.is_null() {
+                    let mut take = GatedStore::<V, false> { scale, bias, gate: null(), base: null(), out, cols: COLS };
+                    product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
+                } else {
+                    let mut take = GatedStore::<V, true> { scale, bias, gate: null(), base: null(), out, cols: COLS };
+                    product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
+                }
                 let error = &mut credit.layers[hidden];
                 problem.objective.loss().output_credit(output, &block.target, block.samples, error);
                 start(error)
@@ -217,9 +227,9 @@ unsafe fn activate<V: Vector, P: Phi>(z: *const f32, count: usize, layer: Rollin
 }
 
 /// Turns sums W φ(z_l) (`post`: W z_l) into the credit of layer l + 1.
-struct FusedCredit<V, P, const POST: bool, const COLS: usize> {
+struct FusedCredit<V, P, const POST: bool, const COLS: usize, const BIAS: bool> {
     scale: V,
-    /// b, or null.
+    /// b, with `BIAS`.
     bias: *const f32,
     steps: Steps<V>,
     skip: bool,
@@ -235,14 +245,26 @@ struct FusedCredit<V, P, const POST: bool, const COLS: usize> {
     phi: PhantomData<P>,
 }
 
-impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for FusedCredit<V, P, POST, COLS> {
+impl<V, P, const POST: bool, const COLS: usize> FusedCredit<V, P, POST, COLS, false> {
+    #[inline(always)]
+    fn with_bias(self) -> FusedCredit<V, P, POST, COLS, true> {
+        let FusedCredit { scale, bias, steps, skip, below, z, lambda, above, signal, phi } = self;
+        FusedCredit { scale, bias, steps, skip, below, z, lambda, above, signal, phi }
+    }
+}
+
+impl<V: Vector, P: Phi, const POST: bool, const COLS: usize, const BIAS: bool> Epilogue<V>
+    for FusedCredit<V, P, POST, COLS, BIAS>
+{
+    const STUDIED: bool = !BIAS;
+
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         let at = row * COLS + col;
         // SAFETY: all pointers are to layers of the product's shape.
         unsafe {
             let below = self.below.add(at);
-            let (f, slope) = if !self.bias.is_null() {
+            let (f, slope) = if BIAS {
                 let u = biased(sum, self.scale, self.bias.add(row));
                 let (value, slope) = if POST { P::both(u) } else { (u, u) };
                 (if self.skip { value.add(V::load(below)) } else { value }, slope)
@@ -278,6 +300,8 @@ struct Pull<V, P, const POST: bool, const COLS: usize> {
 }
 
 impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Pull<V, P, POST, COLS> {
+    const STUDIED: bool = true;
+
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         let at = row * COLS + col;

@@ -37,8 +37,12 @@ impl<const T: bool> Left<T> {
 /// Inner indices per turn of the innermost loop.
 const UNROLL: usize = 4;
 
-/// Takes the finished sums of a product.
+/// Takes the finished sums of a product. Its code is repeated for every sum of a tile, and what makes it longer for all
+/// would make the compiler keep the sums in memory: hence constants for what is rare.
 pub trait Epilogue<V: Vector> {
+    /// Whether the product of the most studied shape is worth code of its own.
+    const STUDIED: bool;
+
     /// `sum` belongs to the `V::LANES` outputs from column `col` of row `row`.
     ///
     /// # Safety
@@ -60,7 +64,7 @@ pub unsafe fn product<V: Vector, E: Epilogue<V>, const T: bool, const TALL: usiz
     // SAFETY: the same product, with the shape spelt out to the compiler or not.
     unsafe {
         // Known counts save the short products of the most studied width their loop overhead.
-        if (left.rows, left.inner, cols) == (32, 32, 32) {
+        if E::STUDIED && (left.rows, left.inner, cols) == (32, 32, 32) {
             all_columns::<V, E, T, TALL, WIDE>(Left { rows: 32, inner: 32, ..left }, x, 32, epilogue);
         } else {
             all_columns::<V, E, T, TALL, WIDE>(left, x, cols, epilogue);
@@ -182,8 +186,8 @@ unsafe fn step<V: Vector, const T: bool, const TALL: usize, const WIDE: usize>(
     }
 }
 
-/// `out ← gate ⊙ (scale · sum) + base`; a null gate is 1, a null base 0. Without a gate there may be a bias per row.
-pub struct GatedStore<V> {
+/// `out ← gate ⊙ (scale · sum) + base`; a null gate is 1, a null base 0. With `BIAS` there is one per row and no gate.
+pub struct GatedStore<V, const BIAS: bool> {
     pub scale: V,
     pub bias: *const f32,
     pub gate: *const f32,
@@ -192,21 +196,23 @@ pub struct GatedStore<V> {
     pub cols: usize,
 }
 
-impl<V: Vector> Epilogue<V> for GatedStore<V> {
+impl<V: Vector, const BIAS: bool> Epilogue<V> for GatedStore<V, BIAS> {
+    const STUDIED: bool = !BIAS;
+
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         let at = row * self.cols + col;
         // SAFETY: the caller vouches for the pointers there.
         unsafe {
-            let mut scale = self.scale;
-            if !self.gate.is_null() {
-                scale = scale.mul(V::load(self.gate.add(at)));
-            }
-            let out = match (self.bias.is_null(), self.base.is_null()) {
-                (true, true) => sum.mul(scale),
-                (true, false) => sum.mul_add(scale, V::load(self.base.add(at))),
-                (false, true) => biased(sum, scale, self.bias.add(row)),
-                (false, false) => biased(sum, scale, self.bias.add(row)).add(V::load(self.base.add(at))),
+            let out = if BIAS {
+                let u = biased(sum, self.scale, self.bias.add(row));
+                if self.base.is_null() { u } else { u.add(V::load(self.base.add(at))) }
+            } else {
+                let mut scale = self.scale;
+                if !self.gate.is_null() {
+                    scale = scale.mul(V::load(self.gate.add(at)));
+                }
+                if self.base.is_null() { sum.mul(scale) } else { sum.mul_add(scale, V::load(self.base.add(at))) }
             };
             out.store(self.out.add(at));
         }
@@ -264,8 +270,14 @@ impl<const T: bool> Job for EdgeProduct<'_, T> {
         // SAFETY: the shapes were checked; `left` points into the map, which outlives the job.
         unsafe {
             let scale = V::splat(self.dense.scale());
-            let mut store = GatedStore { scale, bias, gate, base, out: self.out.data_mut().as_mut_ptr(), cols };
-            product::<V, _, T, TALL, WIDE>(left, self.x.data().as_ptr(), cols, &mut store);
+            let (x, out) = (self.x.data().as_ptr(), self.out.data_mut().as_mut_ptr());
+            if bias.is_null() {
+                let mut store = GatedStore::<V, false> { scale, bias, gate, base, out, cols };
+                product::<V, _, T, TALL, WIDE>(left, x, cols, &mut store);
+            } else {
+                let mut store = GatedStore::<V, true> { scale, bias, gate, base, out, cols };
+                product::<V, _, T, TALL, WIDE>(left, x, cols, &mut store);
+            }
         }
     }
 }
@@ -313,6 +325,8 @@ struct Accumulate<V> {
 }
 
 impl<V: Vector> Epilogue<V> for Accumulate<V> {
+    const STUDIED: bool = true;
+
     #[inline(always)]
     unsafe fn take(&mut self, row: usize, col: usize, sum: V) {
         // SAFETY: columns below `cols` of row `row` lie in the gradient, and no other is touched.

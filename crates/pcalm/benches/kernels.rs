@@ -35,7 +35,7 @@ struct Fixture {
 
 impl Fixture {
     fn new((width, depth): (usize, usize), activation: Activation) -> Self {
-        let network = common::network(width, depth, activation, Placement::Pre).expect("a valid network");
+        let network = common::network(width, depth, activation, (Placement::Pre, false)).expect("a valid network");
         let (x, y) = common::samples(SAMPLES);
         let batch = Batch::new(&x, &y, SAMPLES).expect("samples");
         let (block, state) = batch.block(&Cpu::new(), &network).expect("samples that fit");

@@ -44,7 +44,7 @@ fn main() -> Result<(), Error> {
 }
 
 fn milliseconds([width, depth, batch, budget]: Size) -> Result<f64, Error> {
-    let network = common::network(width, depth, Activation::Relu, Placement::Pre)?;
+    let network = common::network(width, depth, Activation::Relu, (Placement::Pre, false))?;
     let (x, y) = common::samples(batch);
     let mut minibatch = Minibatch::new(Cpu::new(), Loss::SquaredError);
     minibatch.load(&network, &Batch::new(&x, &y, batch)?)?;

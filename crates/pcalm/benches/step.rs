@@ -45,6 +45,9 @@ struct Args {
     /// Activation before (`pre`) or after (`post`) the product.
     #[arg(long, default_value = "pre")]
     placement: String,
+    /// With biases
+    #[arg(long)]
+    bias: bool,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -161,7 +164,7 @@ fn measure<B: Backend<Real = f32> + Clone>(
 ) -> Result<Measured, Error> {
     let activation = Activation::from_name(&args.activation).unwrap_or(Activation::Relu);
     let placement = Placement::from_name(&args.placement).unwrap_or_default();
-    let network = common::network(width, depth, activation, placement)?;
+    let network = common::network(width, depth, activation, (placement, args.bias))?;
     let settings = RuleSettings { budget, ..RuleSettings::default() };
     let (x, y) = common::samples(args.batch);
     let batch = Batch::new(&x, &y, args.batch)?;

@@ -110,7 +110,7 @@ fn backpropagation_is_the_derivative_of_the_mean_loss() {
                     .map(|i| {
                         derivative(STEP, |t| {
                             let mut moved = network.clone();
-                            moved.dense_mut()[l].parameters_mut()[i] += t;
+                            moved.weights_mut()[l][i] += t;
                             let mut minibatch = minibatch(&moved, &data, loss);
                             minibatch.evaluate(&moved).unwrap().mean_loss()
                         })
@@ -180,10 +180,10 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
                     .map(|i| {
                         let w = network.dense()[l].parameters()[i];
                         let slope = derivative(STEP, |t| {
-                            moved.dense_mut()[l].parameters_mut()[i] = w + t;
+                            moved.weights_mut()[l][i] = w + t;
                             at_state(&moved).energies(&moved).unwrap().lagrangian() / SAMPLES as f64
                         });
-                        moved.dense_mut()[l].parameters_mut()[i] = w;
+                        moved.weights_mut()[l][i] = w;
                         slope
                     })
                     .collect();

@@ -93,7 +93,7 @@ fn a_network_file_on_disk_comes_back_with_the_same_bits() {
 fn weights_survive_every_kind_of_finite_number() {
     let mut file = network_file(Loss::SquaredError);
     let odd = [-0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::MIN, 0.1, 1.0 / 3.0, 1e300];
-    file.network.dense_mut()[0].weight_mut()[..8].copy_from_slice(&odd);
+    file.network.weights_mut()[0][..8].copy_from_slice(&odd);
     let found = TensorFile::<f64>::from_bytes(&file.to_bytes().unwrap()).unwrap();
     assert_eq!(weight_bits(&NetworkFile::from_tensors(&found).unwrap().network), weight_bits(&file.network));
 }

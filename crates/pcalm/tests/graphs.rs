@@ -49,7 +49,7 @@ fn backpropagation_is_the_hand_written_one_and_the_derivative_of_the_loss() {
                 let slope = |i: usize| {
                     derivative(STEP, |t| {
                         let mut moved = network.clone();
-                        moved.dense_mut()[e].parameters_mut()[i] += t;
+                        moved.weights_mut()[e][i] += t;
                         minibatch(&moved, &data, loss).evaluate(&moved).unwrap().mean_loss()
                     })
                 };
@@ -99,7 +99,7 @@ fn activity_and_weight_gradients_are_derivatives_of_the_augmented_lagrangian() {
             let slope = |i: usize| {
                 derivative(STEP, |t| {
                     let mut moved = network.clone();
-                    moved.dense_mut()[e].parameters_mut()[i] += t;
+                    moved.weights_mut()[e][i] += t;
                     at(&moved).energies(&moved).unwrap().lagrangian() / SAMPLES as f64
                 })
             };

@@ -167,9 +167,9 @@ fn watched_ends_of_the_spectrum_keep_up_with_changing_weights() {
         assert!((found_max / wanted.max() - 1.0).abs() < 2e-3, "step {step}: {found_max}, λ_max {}", wanted.max());
         assert!((found_min / wanted.min() - 1.0).abs() < 2e-3, "step {step}: {found_min}, λ_min {}", wanted.min());
         assert!(found_max <= wanted.max() * (1.0 + 1e-12) && found_min >= wanted.min() * (1.0 - 1e-12));
-        for (edge, l) in network.dense_mut().into_iter().zip(0..) {
-            let noise = numbers(edge.weight().len(), 500 + 10 * step + l);
-            edge.weight_mut().iter_mut().zip(noise).for_each(|(w, n)| *w += 0.02 * n);
+        for (weights, l) in network.weights_mut().into_iter().zip(0..) {
+            let noise = numbers(weights.len(), 500 + 10 * step + l);
+            weights.iter_mut().zip(noise).for_each(|(w, n)| *w += 0.02 * n);
         }
     }
 }

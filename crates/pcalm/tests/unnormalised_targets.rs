@@ -120,7 +120,7 @@ fn backpropagation_is_the_derivative_of_the_loss_in_the_weights() {
             for (at, found) in gradient.iter().enumerate() {
                 let wanted = derivative(1e-3, |h| {
                     let mut moved = network.clone();
-                    moved.dense_mut()[l].weight_mut()[at] += h;
+                    moved.weights_mut()[l][at] += h;
                     let score = run("bp", &moved, &data, LOSS, &settings(1, 1.0)).report.score;
                     score.mean_loss()
                 });

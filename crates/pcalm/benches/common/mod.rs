@@ -22,11 +22,11 @@ pub fn network(
     width: usize,
     depth: usize,
     activation: Activation,
-    placement: Placement,
+    (placement, bias): (Placement, bool),
 ) -> Result<Network<f32>, Error> {
     let mut widths = vec![width; depth + 1];
     (widths[0], widths[depth]) = (INPUTS, OUTPUTS);
-    Architecture { widths, residual: true, activation, placement, bias: false }.draw(Parametrization::MeanField, 1.0, 0)
+    Architecture { widths, residual: true, activation, placement, bias }.draw(Parametrization::MeanField, 1.0, 0)
 }
 
 /// Random inputs, and targets of one class.

@@ -35,6 +35,8 @@ pub(super) struct Form {
 /// A network seen as a chain of links, input side first.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'n, R> {
+    /// n_1 … n_L.
+    widths: &'n [usize],
     edges: &'n [Edge<R>],
     form: &'n Form,
 }
@@ -87,7 +89,7 @@ impl<R: Real> Network<R> {
 
     /// The network as a chain, if it is one.
     pub fn as_chain(&self) -> Option<Chain<'_, R>> {
-        self.form.as_ref().map(|form| Chain { edges: &self.edges, form })
+        self.form.as_ref().map(|form| Chain { widths: self.widths(), edges: &self.edges, form })
     }
 }
 
@@ -122,6 +124,11 @@ impl<R: Real> Chain<'_, R> {
 }
 
 impl<'n, R: Real> Chain<'n, R> {
+    /// Units that the links predict, n_1 … n_L.
+    pub fn widths(&self) -> &'n [usize] {
+        self.widths
+    }
+
     /// The dense map of the 0-based link `l`, and whether it has a skip.
     ///
     /// # Panics

@@ -98,12 +98,6 @@ impl<R: Real> Dense<R> {
         &self.parameters[..self.rows * self.cols]
     }
 
-    /// W, row-major `[rows, cols]`.
-    pub fn weight_mut(&mut self) -> &mut [R] {
-        let count = self.rows * self.cols;
-        &mut self.parameters[..count]
-    }
-
     /// b, if there is one.
     pub fn bias(&self) -> Option<&[R]> {
         Some(&self.parameters[self.rows * self.cols..]).filter(|bias| !bias.is_empty())
@@ -115,7 +109,7 @@ impl<R: Real> Dense<R> {
     }
 
     /// All that is learned: W, then b if there is one.
-    pub fn parameters_mut(&mut self) -> &mut [R] {
+    pub(super) fn parameters_mut(&mut self) -> &mut [R] {
         &mut self.parameters
     }
 

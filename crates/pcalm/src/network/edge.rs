@@ -34,7 +34,7 @@ impl<R: Real> Edge<R> {
     }
 
     /// The dense map, if it is one.
-    pub fn dense_mut(&mut self) -> Option<&mut Dense<R>> {
+    pub(super) fn dense_mut(&mut self) -> Option<&mut Dense<R>> {
         match &mut self.map {
             Map::Dense(dense) => Some(dense),
             Map::Skip => None,

@@ -86,9 +86,10 @@ impl<R: Real> Network<R> {
         &self.wiring.dense
     }
 
-    /// The maps with weights, for the optimizer alone.
-    pub fn dense_mut(&mut self) -> Vec<&mut Dense<R>> {
-        self.edges.iter_mut().filter_map(Edge::dense_mut).collect()
+    /// What is learned of each of them, W and then b if there is one, for the optimizer alone: numbers, so that no shape
+    /// can change.
+    pub fn weights_mut(&mut self) -> Vec<&mut [R]> {
+        self.edges.iter_mut().filter_map(Edge::dense_mut).map(Dense::parameters_mut).collect()
     }
 
     /// Depth L: nodes beyond the input; in a chain, the number of weight matrices.

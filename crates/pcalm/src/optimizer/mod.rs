@@ -223,12 +223,11 @@ impl<R: Real> Optimizer<R> {
             let target = if i == 0 { &mut first } else { &mut second };
             target.extend(moment.iter_mut().map(Vec::as_mut_slice));
         }
-        let mut dense = network.dense_mut();
-        first.resize_with(dense.len(), Default::default);
-        second.resize_with(dense.len(), Default::default);
-        let edges = dense.par_iter_mut().zip(&gradient.edges).zip(first).zip(second);
-        edges.for_each(|(((dense, g), v), u)| {
-            let w = dense.parameters_mut();
+        let mut weights = network.weights_mut();
+        first.resize_with(weights.len(), Default::default);
+        second.resize_with(weights.len(), Default::default);
+        let edges = weights.par_iter_mut().zip(&gradient.edges).zip(first).zip(second);
+        edges.for_each(|(((w, g), v), u)| {
             let decayed = |g: R, w: R| g + decay * w;
             match s.method {
                 Method::Sgd => {

@@ -93,7 +93,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     unsafe {
         let layer = |l: usize| start(&mut *z.add(l));
         if *front > 0 {
-            std::slice::from_raw_parts_mut(here.q, chain.link(lowest).0.rows() * COLS).fill(0.0);
+            std::slice::from_raw_parts_mut(here.q, chain.widths()[lowest] * COLS).fill(0.0);
         } else {
             let rho = problem.objective.penalty(0);
             let steps = Steps::<V>::new(dual_step.at(rho), rho);
@@ -107,7 +107,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             }
         }
         if !POST {
-            activate::<V, P>(layer(lowest), chain.link(lowest).0.rows() * COLS, here);
+            activate::<V, P>(layer(lowest), chain.widths()[lowest] * COLS, here);
         }
         for l in lowest..hidden {
             let (dense, skip) = chain.link(l + 1);
@@ -167,15 +167,15 @@ fn start(matrix: &mut Matrix<f32>) -> *mut f32 {
 fn check(chain: Chain<'_, f32>, problem: &Problem<Cpu>, moving: &Moving<Cpu>, cols: usize) {
     let Moving { activities, duals, credit, memo, front } = moving;
     let (hidden, widest) = (chain.depth() - 1, memo.signal.rows());
-    let fits = |m: &Matrix<f32>, l: usize| m.rows() == chain.link(l).0.rows() && m.cols() == cols;
+    let fits = |m: &Matrix<f32>, width: usize| m.rows() == width && m.cols() == cols;
     assert!([activities.layers.len(), duals.layers.len()] == [hidden; 2]);
     assert!(credit.layers.len() == hidden + 1 && **front <= hidden);
-    for (l, (z, lambda)) in activities.layers.iter().zip(&duals.layers).enumerate() {
-        assert!(fits(z, l) && fits(lambda, l) && z.rows() <= widest);
+    for (&width, (z, lambda)) in chain.widths().iter().zip(activities.layers.iter().zip(&duals.layers)) {
+        assert!(fits(z, width) && fits(lambda, width) && width <= widest);
     }
-    assert!(fits(&problem.block.drive.layers[0], 0));
+    assert!(fits(&problem.block.drive.layers[0], chain.widths()[0]));
     let output = [&memo.output, &credit.layers[hidden], &problem.block.target];
-    assert!(output.iter().all(|m| fits(m, hidden)));
+    assert!(output.iter().all(|m| fits(m, chain.widths()[hidden])));
     let rolling = memo.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
     assert!(rolling.chain([&memo.signal]).all(|b| b.rows() == widest && b.cols() == cols));
 }

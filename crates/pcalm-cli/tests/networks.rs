@@ -51,7 +51,7 @@ fn a_network_with_biases_trains_resumes_to_the_same_bits_and_says_its_gradients(
     let two = train(&at("two"), &[&options[..], &["--epochs", "2"]].concat());
     assert_eq!(two.code, 0, "{}", two.err);
     assert_eq!(train(&at("one"), &[&options[..], &["--epochs", "1"]].concat()).code, 0);
-    let resumed = train(&at("one"), &[&options[..], &["--epochs", "2", "--resume"]].concat());
+    let resumed = run(&["train", "--resume", &at("one"), "--epochs", "2", "--quiet"]);
     assert_eq!(resumed.code, 0, "{}", resumed.err);
     for name in ["network.safetensors", "metrics.csv"] {
         let read = |run: &str| std::fs::read(Path::new(&at(run)).join(name)).unwrap();
@@ -102,7 +102,7 @@ fn a_network_with_long_skips_trains_resumes_and_is_studied() {
         let said = train(&two, &[&options[..], &["--epochs", "2"]].concat());
         assert_eq!(said.code, 0, "{rule}: {}", said.err);
         assert_eq!(train(&one, &[&options[..], &["--epochs", "1"]].concat()).code, 0);
-        let said = train(&one, &[&options[..], &["--epochs", "2", "--resume"]].concat());
+        let said = run(&["train", "--resume", &one, "--epochs", "2", "--quiet"]);
         assert_eq!(said.code, 0, "{rule}: {}", said.err);
         let read = |run: &str| std::fs::read(Path::new(run).join("network.safetensors")).unwrap();
         assert!(read(&one) == read(&two), "{rule}: other weights after a resumption");
@@ -120,7 +120,7 @@ fn a_network_with_long_skips_trains_resumes_and_is_studied() {
         ["theory", "wave", "--network", &trained, "--quiet"],
     ] {
         let out = at(&format!("study-{}", arguments[1].trim_start_matches('-')));
-        let more: &[&str] = if arguments[0] == "theory" { &["--out", &out, "--samples", "2"] } else { &[] };
+        let more: &[&str] = if arguments[0] == "theory" { &["--out", &out] } else { &[] };
         let said = run(&[&arguments[..], more].concat());
         assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
     }

@@ -112,10 +112,11 @@ fn own_rule_is_compared_and_swept_beside_the_listed_ones() {
     assert_eq!(found.len(), 2);
 
     let text = r#"
+        [base]
         dataset = "noisy-sine"
         depth = 4
         width = 8
-        [grid]
+        [axes]
         rule = ["pc", "pc-heavy-ball"]
         activation = ["tanh", "root-sign"]
     "#;

@@ -16,7 +16,7 @@ use pcalm::{
     error::StabilityBound,
     gradient::{Alignment, Gradient},
     minibatch::{Batch, Minibatch},
-    network::Network,
+    network::{Network, file::insert},
     objective::Objective,
     real::Real,
     rule::{Credit, RuleSettings},
@@ -255,11 +255,8 @@ impl<B: Host> FinishedInference<B> {
         }
         file.insert("output", &[samples, network.outputs()], minibatch.output());
         for (l, (values, dense)) in self.gradient.edges.iter().zip(network.dense()).enumerate() {
-            let (weight, bias) = values.split_at(dense.weight().len());
-            file.insert(format!("grad.{}", l + 1), &[dense.rows(), dense.cols()], weight);
-            if !bias.is_empty() {
-                file.insert(format!("grad.b.{}", l + 1), &[bias.len()], bias);
-            }
+            let names = [format!("grad.{}", l + 1), format!("grad.b.{}", l + 1)];
+            insert(&mut file, names, dense, values);
         }
         if let serde_json::Value::Object(entries) = serde_json::to_value(&self.summary)? {
             for (key, value) in entries {

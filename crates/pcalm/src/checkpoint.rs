@@ -10,7 +10,7 @@ use crate::{
     names::Names,
     network::{
         Network,
-        file::{NetworkFile, tensors},
+        file::{NetworkFile, insert, tensors},
     },
     optimizer::{OPTIMIZERS, Optimizer},
     real::Real,
@@ -71,11 +71,7 @@ impl<'a, R: Real> Checkpoint<'a, R> {
         let mut file = tensors(&self.network, self.loss);
         for (i, moment) in self.moments.iter().enumerate() {
             for (l, (values, dense)) in moment.iter().zip(self.network.dense()).enumerate() {
-                let (weight, bias) = values.split_at(dense.weight().len());
-                file.insert(moment_name(i, l), &[dense.rows(), dense.cols()], weight);
-                if !bias.is_empty() {
-                    file.insert(bias_moment_name(i, l), &[bias.len()], bias);
-                }
+                insert(&mut file, [moment_name(i, l), bias_moment_name(i, l)], dense, values);
             }
         }
         for (name, values) in &self.vectors {

@@ -1,6 +1,6 @@
 //! What an inference is about: the loss at the output, and how much every residual weighs (docs/maths.md §2–3).
 
-use crate::{error::Error, loss::Loss, network::Network, real::Real};
+use crate::{dual_step::DualStep, error::Error, loss::Loss, network::Network, real::Real};
 
 /// Whether an end of the network is held during inference: the input at x, the output at y by way of the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,11 @@ impl<R: Real> Objective<R> {
         }
         let first = usize::from(self.input == End::Free);
         if let [all] = self.penalties[..] { all } else { self.penalties[l - first] }
+    }
+
+    /// The dual step of the 0-based hidden layer `l`: none where nothing holds it at its prediction.
+    pub fn dual_step(&self, l: usize, step: DualStep<R>) -> R {
+        if self.is_free(l) { R::zero() } else { step.at(self.penalty(l)) }
     }
 
     /// The penalties as given: one for all layers, or one each.

@@ -158,13 +158,6 @@ impl<R: Real> Stack<R> {
         }
     }
 
-    /// Adds `factor` times `other`, which has the same shape.
-    pub fn add_scaled(&mut self, factor: R, other: &Self) {
-        for (to, from) in self.layers.iter_mut().zip(&other.layers) {
-            to.data_mut().iter_mut().zip(from.data()).for_each(|(v, &o)| *v += factor * o);
-        }
-    }
-
     /// ⟨self, other⟩ of each of the first `samples` columns, in `f64`.
     pub fn inner(&self, other: &Self, samples: usize) -> Vec<f64> {
         let mut sums = vec![0.0; samples];

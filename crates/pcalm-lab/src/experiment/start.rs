@@ -5,7 +5,7 @@ use crate::error::LabError;
 use pcalm::{
     activation::Activation,
     names::Names,
-    network::{Network, file::NetworkFile},
+    network::{Network, Placement, file::NetworkFile},
     parametrization::Architecture,
     real::Real,
 };
@@ -70,22 +70,13 @@ pub fn fit_to_init(e: &Experiment, names: &Names, is_given: impl Fn(&str) -> boo
 pub fn shape<R: Real>(network: &Network<R>) -> Architecture {
     let mut widths = vec![network.inputs()];
     widths.extend(network.widths());
-    let bias = network.has_biases();
-    match network.as_chain() {
-        Some(chain) => Architecture {
-            widths,
-            residual: chain.is_residual(),
-            activation: chain.activation(),
-            placement: chain.placement(),
-            bias,
-        },
-        None => {
-            let mut curved = network.dense().into_iter().filter(|dense| dense.activation() != Activation::Identity);
-            let plain = Architecture { bias, ..Architecture::plain(widths, Activation::Identity) };
-            curved.next().map_or(plain.clone(), |dense| {
-                let (activation, placement) = (dense.activation(), dense.placement());
-                Architecture { activation, placement, ..plain }
-            })
-        }
-    }
+    let chain = network.as_chain();
+    let curved = network.dense().into_iter().find(|dense| dense.activation() != Activation::Identity);
+    let (activation, placement) = match (chain, curved) {
+        (Some(chain), _) => (chain.activation(), chain.placement()),
+        (None, Some(dense)) => (dense.activation(), dense.placement()),
+        (None, None) => (Activation::Identity, Placement::Pre),
+    };
+    let (residual, bias) = (chain.is_some_and(|chain| chain.is_residual()), network.has_biases());
+    Architecture { widths, residual, activation, placement, bias }
 }

@@ -138,7 +138,8 @@ pub trait Backend: Debug + Send + Sync + Sized {
     /// q_L ← −∂ℓ/∂o at the output in `memo`.
     fn supervise(&self, problem: &Problem<Self>, memo: &Self::Memo, credit: &mut Self::Stack);
 
-    /// With f where the hidden layers' credit will be, and c = z − f: λ_l += step · c_l; q_l ← λ_l + ρ_l c_l.
+    /// With f where the hidden layers' credit will be, and c = z − f: λ_l += step · c_l; q_l ← λ_l + ρ_l c_l, with the
+    /// [objective's](Objective::dual_step) step.
     fn weigh(
         &self,
         problem: &Problem<Self>,

@@ -162,10 +162,7 @@ pub fn tensors<R: Real>(network: &Network<R>, loss: Loss) -> TensorFile<'_, R> {
     let mut file = TensorFile::default();
     let dense = network.dense();
     for (l, dense) in dense.iter().enumerate() {
-        file.insert(format!("w.{}", l + 1), &[dense.rows(), dense.cols()], dense.weight());
-        if let Some(bias) = dense.bias() {
-            file.insert(format!("b.{}", l + 1), &[bias.len()], bias);
-        }
+        insert(&mut file, [format!("w.{}", l + 1), format!("b.{}", l + 1)], dense, dense.parameters());
     }
     let list = |of: &dyn Fn(&Dense<R>) -> String| dense.iter().map(|dense| of(dense)).collect::<Vec<_>>().join(",");
     let flag = |set: bool| u8::from(set).to_string();
@@ -192,6 +189,17 @@ pub fn tensors<R: Real>(network: &Network<R>, loss: Loss) -> TensorFile<'_, R> {
         }
     }
     file
+}
+
+/// Adds numbers that are laid out like a dense map's [parameters](Dense::parameters), under a name for those of the
+/// weights and one for those of the bias, if it has one.
+pub fn insert<'v, R: Real>(file: &mut TensorFile<'v, R>, names: [String; 2], dense: &Dense<R>, values: &'v [R]) {
+    let (weight, bias) = values.split_at(dense.weight().len());
+    let [of_weight, of_bias] = names;
+    file.insert(of_weight, &[dense.rows(), dense.cols()], weight);
+    if !bias.is_empty() {
+        file.insert(of_bias, &[bias.len()], bias);
+    }
 }
 
 /// The metadata's depth, where there is one.

@@ -2,8 +2,8 @@
 //!
 //! At the forward pass c = 0, so the Hessian of F in the hidden activities is exactly
 //! H = CᵀΠC + J_LᵀH_ℓJ_L plus, in `pre` placement, the term −(W_Lᵀ q_L) ⊙ a_L φ''(z_{L-1}) on the
-//! diagonal of the last block, and of every other that an edge leaves for the output, with q_L = −e. It is block-diagonal over samples; the largest
-//! eigenvalue is the largest over the samples measured.
+//! diagonal of the last block, and of every other that an edge leaves for the output, with q_L = −e. It is
+//! block-diagonal over samples; the largest eigenvalue is the largest over the samples measured.
 
 use crate::{
     backend::Host,
@@ -141,7 +141,7 @@ fn power_iteration<B: Host>(
             return Err(Error::Interrupted);
         }
         map.apply(lagrangian, state, &v, &mut product);
-        let found = v.inner(&product, samples);
+        let found = lagrangian.inner(&v, &product);
         let change = found.iter().zip(&eigenvalues).map(|(a, b)| (a - b).abs() / a.abs());
         // Only the largest matters, but a sample whose quotient still grows may overtake it.
         let settled = change.into_iter().all(|c| c <= tolerance);

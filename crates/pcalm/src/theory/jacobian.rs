@@ -1,10 +1,7 @@
 //! The Jacobian between two nodes, as a linear map that is never formed.
 
 use super::dense::multiply;
-use crate::{
-    network::{Dense, Edge, Map, Network, Placement},
-    real::Real,
-};
+use crate::network::{Dense, Edge, Map, Network, Placement};
 use faer::{Mat, MatMut, MatRef};
 
 /// J = τ I + a diag(φ'(u)) W diag(φ'(z)) of one dense edge and the skips beside it, or of skips alone; at most one of
@@ -31,25 +28,29 @@ impl<'a> Jacobian<'a> {
         let mut all: Vec<Self> = Vec::with_capacity(network.edges().len());
         for (place, edge) in network.edges().iter().enumerate() {
             let Edge { from, to, map } = edge;
-            let beside = all.iter_mut().find(|j| (j.from, j.to) == (*from, *to));
-            match (map, beside) {
-                (Map::Skip, Some(beside)) => beside.skips += 1.0,
-                (Map::Skip, None) => {
-                    let width = network.widths()[to - 1];
-                    all.push(Jacobian { skips: 1.0, ..Jacobian::bare(edge, width) });
-                }
-                (Map::Dense(dense), _) => {
+            let bare = || Jacobian {
+                from: *from,
+                to: *to,
+                width: network.widths()[to - 1],
+                dense: None,
+                before: None,
+                after: None,
+                skips: 0.0,
+            };
+            match map {
+                // Edges into one node stand together, so that one beside it is near the end.
+                Map::Skip => match all.iter_mut().rev().find(|j| (j.from, j.to) == (*from, *to)) {
+                    Some(beside) => beside.skips += 1.0,
+                    None => all.push(Jacobian { skips: 1.0, ..bare() }),
+                },
+                Map::Dense(dense) => {
                     let gate = |placement| dense.nonlinearity().filter(|n| n.1 == placement).map(|_| slopes(place));
                     let (before, after) = (gate(Placement::Pre), gate(Placement::Post));
-                    all.push(Jacobian { dense: Some(dense), before, after, ..Jacobian::bare(edge, dense.rows()) });
+                    all.push(Jacobian { dense: Some(dense), before, after, ..bare() });
                 }
             }
         }
         all
-    }
-
-    fn bare<R: Real>(edge: &Edge<R>, width: usize) -> Self {
-        Jacobian { from: edge.from, to: edge.to, width, dense: None, before: None, after: None, skips: 0.0 }
     }
 
     /// Units of the node it enters.

@@ -52,10 +52,10 @@ fn block<B: Host>(
             return Err(Error::Interrupted);
         }
         map.apply(lagrangian, state, &v, &mut image);
-        let diagonal = v.inner(&image, samples);
+        let diagonal = lagrangian.inner(&v, &image);
         subtract(&mut image, &diagonal, &v);
         subtract(&mut image, &coupling, &before);
-        let norms: Vec<f64> = image.inner(&image, samples).into_iter().map(f64::sqrt).collect();
+        let norms: Vec<f64> = lagrangian.inner(&image, &image).into_iter().map(f64::sqrt).collect();
         for ((row, &d), &c) in rows.iter_mut().zip(&diagonal).zip(&norms) {
             row.diagonal.push(d);
             row.coupling.push(c);

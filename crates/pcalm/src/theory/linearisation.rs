@@ -72,11 +72,13 @@ impl<'a> Linearisation<'a> {
         let rho = (0..hidden).map(|l| objective.penalty(l)).collect();
         let mut jacobians = Jacobian::all(network, |edge| column(&state.memo.slopes[edge].slopes));
         jacobians.retain(|j| j.from > 0);
-        let places = |wanted: &dyn Fn(&Jacobian) -> bool| -> Vec<usize> {
-            (0..jacobians.len()).filter(|&i| wanted(&jacobians[i])).collect()
-        };
-        let entering = (1..=hidden + 1).map(|node| places(&|j| j.to == node)).collect();
-        let leaving = (1..=hidden).map(|node| places(&|j| j.from == node && j.to <= hidden)).collect();
+        let (mut entering, mut leaving) = (vec![Vec::new(); hidden + 1], vec![Vec::new(); hidden]);
+        for (place, j) in jacobians.iter().enumerate() {
+            entering[j.to - 1].push(place);
+            if j.to <= hidden {
+                leaving[j.from - 1].push(place);
+            }
+        }
         let mut starts = vec![0];
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);

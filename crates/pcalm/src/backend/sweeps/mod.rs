@@ -180,8 +180,7 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     ) {
         for (l, z) in activities.layers.iter().enumerate() {
             let (f, lambda) = (credit.layers[l].data_mut(), duals.layers[l].data_mut());
-            let rho = problem.objective.penalty(l);
-            let step = if problem.objective.is_free(l) { R::zero() } else { dual_step.at(rho) };
+            let (step, rho) = (problem.objective.dual_step(l, dual_step), problem.objective.penalty(l));
             self.kernel.credit(step, rho, z.data(), f, lambda);
         }
     }

@@ -21,10 +21,11 @@ impl<B: Backend> Rule<B> for HeavyBall {
         2
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal> {
         lagrangian.forward(state);
         let (z, _, memory) = state.parts_mut();
         lagrangian.copy(z, &mut memory[0]);
+        Ok(())
     }
 
     fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, _: Step) {

@@ -2,19 +2,19 @@
 
 use crate::real::Real;
 
-/// How far λ goes along the residuals before the activities move: λ_l += step · c_l.
+/// How far λ goes along the residuals before the activities move.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DualStep<R> {
     /// Not at all.
     Still,
-    /// By α.
+    /// λ_l += α c_l, whatever the precisions.
     Along(R),
-    /// By the layer's own ρ_l: the method of multipliers.
+    /// λ_l += E'(c_l), which is ρ_l c_l without precisions: the method of multipliers.
     Penalty,
 }
 
 impl<R: Real> DualStep<R> {
-    /// The step of a layer with penalty `rho`.
+    /// The step along c of a unit with E = ½`rho` c².
     pub fn at(self, rho: R) -> R {
         match self {
             DualStep::Still => R::zero(),

@@ -55,6 +55,9 @@ pub enum Error {
     /// Activities or the output became non-finite, or activities exploded, during inference.
     #[error("{0}")]
     Diverged(Box<Divergence>),
+    /// A rule cannot run on these samples.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
 }
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -66,6 +69,27 @@ impl Error {
 
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
         Error::Io { path: path.to_owned(), source }
+    }
+}
+
+/// Why a rule cannot run on the samples at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule.
+    pub rule: String,
+    /// Layer, 1-based as in the paper, if it is one's fault.
+    pub layer: Option<usize>,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot run here: ", self.rule)?;
+        match self.layer {
+            Some(layer) => write!(f, "layer {layer}: {}", self.problem),
+            None => f.write_str(&self.problem),
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::{
     backend::Backend,
-    error::{Divergence, Error},
+    error::{Divergence, Error, Refusal},
     lagrangian::Lagrangian,
+    network::Network,
+    objective::Objective,
     real::Real,
     stack::nan_max,
     state::State,
@@ -16,6 +18,12 @@ use std::ops::ControlFlow;
 pub enum Stop {
     /// The rule's closed form or tolerance was reached.
     Converged,
+    /// The energy's minimum was reached, where it lies on kinks of the activation: no gradient is zero there, but no
+    /// direction leads down (docs/maths.md §5).
+    AtKinks {
+        /// Units that are on a kink, over all samples.
+        units: usize,
+    },
     /// The budget T was used up.
     Budget,
     /// The observer asked to stop.
@@ -24,6 +32,8 @@ pub enum Stop {
     Interrupted,
     /// Activities or the output became non-finite, or activities exploded.
     Diverged(Box<Divergence>),
+    /// The rule cannot run on these samples.
+    Refused(Box<Refusal>),
 }
 
 impl Stop {
@@ -31,20 +41,23 @@ impl Stop {
     pub fn name(&self) -> &'static str {
         match self {
             Stop::Converged => "converged",
+            Stop::AtKinks { .. } => "at-kinks",
             Stop::Budget => "budget",
             Stop::Observer => "observer",
             Stop::Interrupted => "interrupted",
             Stop::Diverged(_) => "diverged",
+            Stop::Refused(_) => "refused",
         }
     }
 
     /// The reason, where the state is of use.
     ///
     /// # Errors
-    /// If it is not: after a divergence or an interrupt.
+    /// If it is not: after a divergence, a refusal or an interrupt.
     pub fn usable(self) -> Result<Self, Error> {
         match self {
             Stop::Diverged(divergence) => Err(Error::Diverged(divergence)),
+            Stop::Refused(refusal) => Err(Error::Refused(refusal)),
             Stop::Interrupted => Err(Error::Interrupted),
             other => Ok(other),
         }
@@ -72,8 +85,19 @@ pub trait Rule<B: Backend>: Send + Sync {
         0
     }
 
+    /// Whether it can run on this network with this objective.
+    ///
+    /// # Errors
+    /// If it cannot; the message names the layer and the reason.
+    fn fits(&self, _network: &Network<B::Real>, _objective: &Objective<B::Real>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Sets the state to the rule's starting point.
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>);
+    ///
+    /// # Errors
+    /// If the rule cannot run on these samples.
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal>;
 
     /// One step of inference.
     fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step);
@@ -152,7 +176,9 @@ fn attempt<B: Backend>(
     mut closely: Option<&mut B::Stack>,
 ) -> Inference {
     state.begin(lagrangian.backend(), rule.memory());
-    rule.init(lagrangian, state);
+    if let Err(refusal) = rule.init(lagrangian, state) {
+        return Inference { steps: 0, stop: Stop::Refused(Box::new(refusal)) };
+    }
     let look = DivergenceCheck::new(rule.name(), lagrangian, state);
     let (mut at, mut done) = (Step::default(), 0usize);
     loop {
@@ -161,14 +187,17 @@ fn attempt<B: Backend>(
         }
         let between = at.inner == 0;
         let stop = if between { rule.terminate(lagrangian, state, at.cycle) } else { None };
-        if let Some(residuals) = &mut closely {
-            // A cycle leaves the output of the activities it began with.
-            lagrangian.residuals(state, residuals);
-        }
+        // A cycle leaves the output of the activities it began with. Looked at beside the state: a rule may count on the
+        // slopes that it left there.
+        let seen = closely.as_mut().map(|residuals| {
+            let mut copy = state.clone();
+            lagrangian.residuals(&mut copy, residuals);
+            copy
+        });
         // The cycle that a divergence is found in counts.
         let steps = if between { at.cycle } else { at.cycle + 1 };
         if (closely.is_some() || done.is_multiple_of(LOOK_EVERY) || stop.is_some())
-            && let Some(divergence) = look.at(steps, state)
+            && let Some(divergence) = look.at(steps, seen.as_ref().unwrap_or(state))
         {
             return Inference { steps, stop: Stop::Diverged(divergence) };
         }

@@ -1,12 +1,13 @@
 //! The augmented Lagrangian of one block of samples (docs/maths.md §3–5).
 //!
-//! 𝓛_ρ = ℓ + Σ λ_lᵀ c_l + ½ Σ ρ_l ‖c_l‖² \[ALM eq. 5, 9\], with c_l = z_l − f_l(z_{l-1}). A rule
+//! 𝓛_ρ = ℓ + Σ λ_lᵀ c_l + ½ Σ ρ_l ‖c_l‖² \[ALM eq. 5, 9\], with c_l = z_l − f_l(z_{l-1}), or with precisions and
+//! other energies ℓ_Π + Σ λ_lᵀ c_l + Σ E_l(c_l). A rule
 //! chooses (z, λ); everything else is read from here, in the equations below, once for every backend:
 //!
 //! | | |
 //! | --- | --- |
 //! | residual | c = z − f |
-//! | credit | q = λ + ρc, and q_L = −∂ℓ/∂o at the output |
+//! | credit | q = λ + E'(c), which is λ + ρc without precisions; q_L = −∂ℓ_Π/∂o at the output |
 //! | activity gradient | ∂𝓛/∂z = q − Jᵀq |
 //! | constraint operator | C v = v − J v, with the readout J_L v |
 //!
@@ -27,6 +28,7 @@ use crate::{
 use num_traits::{One, Zero};
 use std::{
     borrow::Cow,
+    ops::Range,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -44,9 +46,11 @@ pub struct Lagrangian<'a, B: Backend> {
 /// Scalars of a state, summed over the samples of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Energies {
-    /// Σ ℓ.
+    /// Σ ℓ_Π: the loss as it is weighed.
     pub loss: f64,
-    /// Σ ½ Σ_l ρ_l ‖c_l‖², the residual energy Ẽ \[FRM eq. 12\].
+    /// Σ ℓ, which is ℓ_Π where the output's precision is 1.
+    pub plain_loss: f64,
+    /// Σ Σ_l E_l(c_l), the residual energy Ẽ \[FRM eq. 12\].
     pub residual: f64,
     /// Σ Σ_l λ_lᵀ c_l.
     pub dual: f64,
@@ -55,7 +59,7 @@ pub struct Energies {
 }
 
 impl Energies {
-    /// The PC energy F = ℓ + Ẽ \[ALM eq. 2\].
+    /// The PC energy F = ℓ_Π + Ẽ \[ALM eq. 2\].
     pub fn energy(&self) -> f64 {
         self.loss + self.residual
     }
@@ -69,6 +73,7 @@ impl Energies {
 impl std::ops::AddAssign for Energies {
     fn add_assign(&mut self, other: Self) {
         self.loss += other.loss;
+        self.plain_loss += other.plain_loss;
         self.residual += other.residual;
         self.dual += other.dual;
         self.residual_norm_squared += other.residual_norm_squared;
@@ -144,20 +149,42 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         state.current = false;
     }
 
-    /// λ_l += step · c_l, then q = λ + ρc, at the current activities.
+    /// The dual step, then q = λ + E'(c), at the current activities.
     pub fn credit(&self, state: &mut State<B>, dual_step: DualStep<B::Real>) {
         let State { activities, duals, credit, memo, .. } = state;
         self.backend.predict(&self.problem, activities, memo, credit);
-        self.backend.weigh(&self.problem, activities, (duals, credit), dual_step);
+        self.backend.weigh(&self.problem, activities, (duals, credit), memo, dual_step);
         self.backend.supervise(&self.problem, memo, credit);
         state.work += self.products;
         state.current = true;
     }
 
+    /// The dual step, then q = λ + E'(z − p), with predictions p that the rule keeps, in the stack `kept` of its memory,
+    /// in the place of f(z): slopes, output and q_L stay those of the activities they were last taken at.
+    pub fn credit_beside(&self, state: &mut State<B>, dual_step: DualStep<B::Real>, kept: usize) {
+        let State { activities, duals, credit, memo, memory, .. } = state;
+        self.backend.copy(&memory[kept], credit, ALL);
+        self.backend.weigh(&self.problem, activities, (duals, credit), memo, dual_step);
+        state.current = false;
+    }
+
     /// z ← z − η ∂𝓛/∂z at the credit that was last taken.
     pub fn descend(&self, state: &mut State<B>, eta: B::Real) {
+        self.move_by(state, eta, false);
+    }
+
+    /// z ← z − η Π⁻¹ ∂𝓛/∂z: the same equilibrium, by steps that no precision of a hidden layer stiffens (FRM eq. 6
+    /// divided by Π_l).
+    pub fn descend_preconditioned(&self, state: &mut State<B>, eta: B::Real) {
+        self.move_by(state, eta, true);
+    }
+
+    fn move_by(&self, state: &mut State<B>, eta: B::Real, preconditioned: bool) {
         let State { activities, credit, memo, gradient, .. } = state;
         self.gradient_at(memo, credit, gradient);
+        if preconditioned {
+            self.backend.precondition(&self.problem, gradient, memo);
+        }
         self.backend.combine(-eta, gradient, B::Real::one(), activities);
         state.work += self.products;
         (state.front, state.current) = (0, false);
@@ -180,7 +207,7 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     /// λ ← the BP adjoints at the current activities; at the forward pass, with c = 0, they are the credit.
     pub fn adjoint(&self, state: &mut State<B>) {
         self.backend.adjoint(&self.problem, &mut state.credit, &mut state.memo);
-        self.backend.copy(&state.credit, &mut state.duals);
+        self.backend.copy(&state.credit, &mut state.duals, ALL);
         state.work += self.products;
         state.current = state.front == self.problem.network.hidden();
         state.front = 0;
@@ -235,9 +262,14 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.backend.combine(a, x, b, y);
     }
 
+    /// `y` ← x, of one 0-based layer.
+    pub fn copy_layer(&self, x: &B::Stack, y: &mut B::Stack, layer: usize) {
+        self.backend.copy(x, y, layer..layer + 1);
+    }
+
     /// `y` ← x, over the layers that both have.
     pub fn copy(&self, x: &B::Stack, y: &mut B::Stack) {
-        self.backend.copy(x, y);
+        self.backend.copy(x, y, ALL);
     }
 
     /// max |v| over the hidden layers; NaN if a number is not finite.
@@ -276,12 +308,17 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         self.residuals(state, residuals);
         let samples = self.samples();
         let held = self.problem.objective.output() == End::Held;
-        let mut sum = Energies { loss: if held { self.loss(state) } else { 0.0 }, ..Energies::default() };
+        let mut sum = Energies::default();
+        if held {
+            let (output, target) = (self.backend.output(&state.memo), self.backend.target(self.problem.block));
+            sum.loss = self.problem.objective.total_loss(&output, &target, samples);
+            sum.plain_loss = self.loss(state);
+        }
         let (residuals, duals) = (self.read(residuals), self.read(&state.duals));
         for (l, c) in residuals.layers.iter().enumerate() {
             let norm = c.norm_squared(samples);
             sum.residual_norm_squared += norm;
-            sum.residual += 0.5 * self.problem.objective.penalty(l).wide() * norm;
+            sum.residual += self.problem.objective.penalty(l).map_or(0.0, |penalty| penalty.energy(c, samples));
             for i in 0..c.rows() {
                 let pairs = c.row(i)[..samples].iter().zip(duals.layers[l].row(i));
                 sum.dual += pairs.map(|(c, lambda)| c.wide() * lambda.wide()).sum::<f64>();
@@ -290,6 +327,9 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         sum
     }
 }
+
+/// Every layer.
+const ALL: Range<usize> = 0..usize::MAX;
 
 /// One product on every dense edge that leaves the input, or on every other.
 pub(crate) fn products<R: Real>(network: &Network<R>, from_input: bool, samples: usize) -> Work {

@@ -32,7 +32,8 @@ pub struct Report {
     pub score: Score,
     /// Cycles done (the most of any block).
     pub steps: usize,
-    /// Why it ended: a divergence if any block diverged, else that of the block that ran longest.
+    /// Why it ended: a divergence if any block diverged, else that of the block that ran longest, with the units on
+    /// kinks of all blocks.
     pub stop: Stop,
     /// Arithmetic done.
     pub work: Work,
@@ -135,9 +136,10 @@ impl<B: Backend> Minibatch<B> {
     /// Runs `rule` on every block; the states keep the result.
     ///
     /// # Errors
-    /// If no samples are loaded, the network does not fit them, or the flag of
-    /// [`set_interrupt`](Self::set_interrupt) is raised.
+    /// If no samples are loaded, the network does not fit them or the rule, the rule refuses the samples, or the flag
+    /// of [`set_interrupt`](Self::set_interrupt) is raised.
     pub fn infer(&mut self, network: &Network<B::Real>, rule: &dyn Rule<B>) -> Result<Report, Error> {
+        rule.fits(network, &self.objective)?;
         let parts = self.map(network, |lagrangian, state| {
             let mut score = Ok(Score::default());
             let mut look = |step: usize, lagrangian: &Lagrangian<B>, state: &State<B>| {
@@ -158,11 +160,23 @@ impl<B: Backend> Minibatch<B> {
         }
         let mut report = Report { score: Score::default(), steps: 0, stop: Stop::Budget, work: Work::default() };
         for (i, (score, steps, stop, work)) in parts.into_iter().enumerate() {
+            if let Stop::Refused(refusal) = stop {
+                return Err(Error::Refused(refusal));
+            }
             report.score += score;
             report.work += work;
             let diverged = matches!(report.stop, Stop::Diverged(_));
-            if !diverged && (i == 0 || steps > report.steps || matches!(stop, Stop::Diverged(_))) {
-                report.stop = stop;
+            match (&mut report.stop, stop) {
+                // Units on kinks are those of all blocks; one block that is not done yet counts for all.
+                (Stop::AtKinks { units }, Stop::AtKinks { units: more }) => *units += more,
+                (Stop::Converged, stop @ Stop::AtKinks { .. }) | (Stop::AtKinks { .. }, stop @ Stop::Budget) => {
+                    report.stop = stop;
+                }
+                (Stop::AtKinks { .. }, Stop::Converged) if i > 0 => {}
+                (_, stop) if !diverged && (i == 0 || steps > report.steps || matches!(stop, Stop::Diverged(_))) => {
+                    report.stop = stop;
+                }
+                _ => {}
             }
             report.steps = report.steps.max(steps);
         }

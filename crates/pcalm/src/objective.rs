@@ -1,6 +1,15 @@
 //! What an inference is about: the loss at the output, and how much every residual weighs (docs/maths.md §2–3).
 
-use crate::{dual_step::DualStep, error::Error, loss::Loss, network::Network, real::Real};
+use crate::{
+    energy_shape::EnergyShape,
+    error::Error,
+    loss::Loss,
+    network::Network,
+    penalty::Penalty,
+    precision::{Precision, Weighting},
+    real::Real,
+    stack::Matrix,
+};
 
 /// Whether an end of the network is held during inference: the input at x, the output at y by way of the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,21 +21,28 @@ pub enum End {
     Free,
 }
 
-/// The loss ℓ, the penalties ρ_l, and which ends are held: all of the energy F = ℓ + ½ Σ ρ_l ‖c_l‖² that is not the
-/// network.
+/// The loss ℓ, what residuals cost, and which ends are held: all of the energy F = ℓ_Π + Σ E_l(c_l) that is not the
+/// network. E_l(c) = ½ρ_l cᵀΠ_l c, or another [shape](EnergyShape); ℓ_Π = ½eᵀΠ_L e with the squared error, π_L ℓ with any
+/// loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objective<R> {
     loss: Loss,
-    /// ρ of all hidden layers, or one each.
-    penalties: Vec<R>,
+    /// E of all hidden layers, or one each.
+    penalties: Vec<Penalty<R>>,
+    /// Whether these came with precisions, one per edge.
+    per_edge: bool,
+    /// Π_L.
+    readout: Weighting<R>,
     input: End,
     output: End,
 }
 
-/// With ρ = 1 on all layers, and both ends held.
+/// With E = ½‖c‖² on all layers, Π_L = I, and both ends held.
 impl<R: Real> From<Loss> for Objective<R> {
     fn from(loss: Loss) -> Self {
-        Objective { loss, penalties: vec![R::one()], input: End::Held, output: End::Held }
+        let one = || Weighting::Scalar(R::one());
+        let penalties = vec![Penalty::Quadratic(one())];
+        Objective { loss, penalties, per_edge: false, readout: one(), input: End::Held, output: End::Held }
     }
 }
 
@@ -36,15 +52,53 @@ impl<R: Real> Objective<R> {
     /// # Errors
     /// If a penalty is not a positive number, also when rounded to `R`, or there is none.
     pub fn new(loss: Loss, penalties: &[f64]) -> Result<Self, Error> {
+        Objective::weighted(loss, penalties, &[], EnergyShape::HalfSquare)
+    }
+
+    /// With E_l(c) = ρ_l Σ p_i h(c_i), and precisions: none, one for every edge, or one for each, of which the last is
+    /// that of the loss; both ends held.
+    ///
+    /// # Errors
+    /// If a penalty is not a positive number, a precision is not symmetric and positive definite, one of the loss is
+    /// more than a number and the loss not the squared error, or one is full with another h than the half square. The
+    /// message names the layer.
+    pub fn weighted(
+        loss: Loss,
+        penalties: &[f64],
+        precisions: &[Precision],
+        shape: EnergyShape,
+    ) -> Result<Self, Error> {
         if penalties.is_empty() {
             return Err(Error::setting("rho", "no value; give one, or one per hidden layer"));
         }
-        let rounded: Vec<R> = penalties.iter().map(|&rho| R::of(rho)).collect();
-        let bad = rounded.iter().position(|rho| !(rho.is_finite() && *rho > R::zero()));
-        match bad {
-            Some(at) => Err(Error::setting("rho", format!("{} is not a positive number", penalties[at]))),
-            None => Ok(Objective { penalties: rounded, ..loss.into() }),
+        let positive = |rho: f64| R::of(rho).is_finite() && R::of(rho) > R::zero();
+        if let Some(rho) = penalties.iter().find(|&&rho| !positive(rho)) {
+            return Err(Error::setting("rho", format!("{rho} is not a positive number")));
         }
+        let one = Precision::default();
+        let (hidden, last) = match precisions {
+            [] => (&[][..], &one),
+            [all] => (precisions, all),
+            [hidden @ .., last] => (hidden, last),
+        };
+        if hidden.len() > 1 && penalties.len() > 1 && hidden.len() != penalties.len() {
+            let problem = format!("{} values beside precisions of {} hidden layers", penalties.len(), hidden.len());
+            return Err(Error::setting("rho", problem));
+        }
+        let count = hidden.len().max(penalties.len());
+        let of = |values: usize, l: usize| if values == 1 { 0 } else { l };
+        let penalties = (0..count).map(|l| {
+            let rho = penalties[of(penalties.len(), l)];
+            let precision = if hidden.is_empty() { &one } else { &hidden[of(hidden.len(), l)] };
+            Penalty::new(precision, rho, shape, &format!("layer {}", l + 1))
+        });
+        let penalties = penalties.collect::<Result<Vec<_>, _>>()?;
+        let readout = Weighting::new(last, 1.0, "the output")?;
+        if readout.scalar().is_none() && loss != Loss::SquaredError {
+            let problem = format!("that of the output is more than a number, but the loss is {}", loss.name());
+            return Err(Error::setting("precision", problem));
+        }
+        Ok(Objective { penalties, per_edge: precisions.len() > 1, readout, ..loss.into() })
     }
 
     /// The same with these ends. A free output has no loss. A free input is the first hidden layer of a network with
@@ -74,38 +128,44 @@ impl<R: Real> Objective<R> {
         self.loss
     }
 
-    /// ρ of the 0-based hidden layer `l`.
-    pub fn penalty(&self, l: usize) -> R {
+    /// Π_L.
+    pub fn readout(&self) -> &Weighting<R> {
+        &self.readout
+    }
+
+    /// E of the 0-based hidden layer `l`; none where nothing holds it at its prediction.
+    pub fn penalty(&self, l: usize) -> Option<&Penalty<R>> {
         if self.is_free(l) {
-            return R::zero();
+            return None;
         }
         let first = usize::from(self.input == End::Free);
-        if let [all] = self.penalties[..] { all } else { self.penalties[l - first] }
+        Some(if let [all] = &self.penalties[..] { all } else { &self.penalties[l - first] })
     }
 
-    /// The dual step of the 0-based hidden layer `l`: none where nothing holds it at its prediction.
-    pub fn dual_step(&self, l: usize, step: DualStep<R>) -> R {
-        if self.is_free(l) { R::zero() } else { step.at(self.penalty(l)) }
-    }
-
-    /// The penalties as given: one for all layers, or one each.
-    pub fn penalties(&self) -> &[R] {
-        &self.penalties
-    }
-
-    /// The largest penalty.
+    /// A number that E''(0) is nowhere above: the largest penalty.
     pub fn largest_penalty(&self) -> f64 {
-        self.penalties.iter().map(|rho| rho.wide()).fold(0.0, f64::max)
+        self.penalties.iter().map(|penalty| penalty.curvature_bounds()[1]).fold(0.0, f64::max)
     }
 
-    /// The smallest penalty.
+    /// A number that E''(0) is nowhere below: the smallest penalty.
     pub fn least_penalty(&self) -> f64 {
-        self.penalties.iter().map(|rho| rho.wide()).fold(f64::INFINITY, f64::min)
+        self.penalties.iter().map(|penalty| penalty.curvature_bounds()[0]).fold(f64::INFINITY, f64::min)
     }
 
-    /// Whether all layers have one ρ.
+    /// Whether E = ½ρ‖c‖² with one ρ for all layers.
     pub fn is_uniform(&self) -> bool {
-        self.penalties.iter().all(|rho| *rho == self.penalties[0])
+        self.penalties.iter().all(|penalty| penalty.rho().is_some() && *penalty == self.penalties[0])
+    }
+
+    /// Whether E = ½ρ_l‖c‖² on every layer.
+    pub fn has_scalars_alone(&self) -> bool {
+        self.penalties.iter().all(|penalty| penalty.rho().is_some())
+    }
+
+    /// Whether F is quadratic in a residual: every E is, and the loss.
+    pub fn is_quadratic(&self) -> bool {
+        let quadratic = |penalty: &Penalty<R>| matches!(penalty, Penalty::Quadratic(_));
+        self.loss == Loss::SquaredError && self.penalties.iter().all(quadratic)
     }
 
     /// The same in another number type.
@@ -113,14 +173,22 @@ impl<R: Real> Objective<R> {
     /// # Errors
     /// If a penalty is too small or too large for it.
     pub fn cast<S: Real>(&self) -> Result<Objective<S>, Error> {
-        let wide: Vec<f64> = self.penalties.iter().map(|rho| rho.wide()).collect();
-        Ok(Objective::new(self.loss, &wide)?.with_ends(self.input, self.output))
+        let penalties = self.penalties.iter().enumerate().map(|(l, penalty)| penalty.cast(&format!("layer {}", l + 1)));
+        Ok(Objective {
+            loss: self.loss,
+            penalties: penalties.collect::<Result<_, _>>()?,
+            per_edge: self.per_edge,
+            readout: self.readout.cast("the output")?,
+            input: self.input,
+            output: self.output,
+        })
     }
 
-    /// Whether there is a penalty for each of the network's hidden layers, and a first one to be free if one is.
+    /// Whether there is a penalty of the right size for each of the network's hidden layers, and a first layer to be
+    /// free if one is.
     ///
     /// # Errors
-    /// If there is not.
+    /// If there is not; the message names the layer.
     pub fn fits(&self, network: &Network<R>) -> Result<(), Error> {
         let mut hidden = network.hidden();
         if self.input == End::Free {
@@ -130,10 +198,71 @@ impl<R: Real> Objective<R> {
             hidden -= 1;
         }
         let given = self.penalties.len();
-        if given == 1 || given == hidden {
-            return Ok(());
+        if self.per_edge && given != hidden {
+            let (given, edges) = (given + 1, hidden + 1);
+            let problem = format!("{given} values for {edges} edges; give one, or one per edge, the output's last");
+            return Err(Error::setting("precision", problem));
         }
-        let problem = format!("{given} values for {hidden} hidden layers; give one, or one per hidden layer");
-        Err(Error::setting("rho", problem))
+        if given != 1 && given != hidden {
+            let problem = format!("{given} values for {hidden} hidden layers; give one, or one per hidden layer");
+            return Err(Error::setting("rho", problem));
+        }
+        let layers = (0..network.hidden()).filter_map(|l| Some((Some(l), self.penalty(l)?.weight())));
+        for (l, weight) in layers.chain([(None, &self.readout)]) {
+            let width = network.widths()[l.unwrap_or(network.hidden())];
+            if let Some(units) = weight.units().filter(|&units| units != width) {
+                let whose = l.map_or_else(|| "the output".into(), |l| format!("layer {}", l + 1));
+                return Err(Error::setting(
+                    "precision",
+                    format!("that of {whose} is for {units} units, but the network has {width} there"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// ℓ_Π, summed over the first `samples` columns of an output.
+    pub fn total_loss(&self, output: &Matrix<R>, target: &Matrix<R>, samples: usize) -> f64 {
+        match self.readout.scalar() {
+            Some(p) => p.wide() * self.loss.total(output, target, samples),
+            None => {
+                let mut error = Matrix::zeros(output.rows(), output.cols());
+                self.loss.output_credit(output, target, samples, &mut error);
+                0.5 * self.readout.quadratic_form(&error, samples)
+            }
+        }
+    }
+
+    /// The credit of the output edge, −∂ℓ_Π/∂o, for the first `samples` columns of `output`; padding columns get 0.
+    pub fn output_credit(&self, output: &Matrix<R>, target: &Matrix<R>, samples: usize, credit: &mut Matrix<R>) {
+        let cols = credit.cols();
+        if let Weighting::Full(full) = &self.readout {
+            // The squared error's alone, so that y − o is at hand.
+            let n = output.rows();
+            for (i, credit) in credit.data_mut().chunks_exact_mut(cols).enumerate() {
+                credit.fill(R::zero());
+                for (j, &p) in full.matrix.weight()[i * n..][..n].iter().enumerate() {
+                    let pairs = target.row(j)[..samples].iter().zip(output.row(j));
+                    credit.iter_mut().zip(pairs).for_each(|(q, (&y, &o))| *q += p * (y - o));
+                }
+            }
+            return;
+        }
+        self.loss.output_credit(output, target, samples, credit);
+        if self.readout.scalar() != Some(R::one()) {
+            for (i, row) in credit.data_mut().chunks_exact_mut(cols).enumerate() {
+                let p = self.readout.of_unit(i).unwrap_or_else(R::one);
+                row.iter_mut().for_each(|q| *q = p * *q);
+            }
+        }
+    }
+
+    /// `v` ← (∂²ℓ_Π/∂o²) v, each sample's curvature of the loss at its `output`.
+    pub fn loss_curvature(&self, output: &Matrix<R>, target: &Matrix<R>, v: &mut Matrix<R>, samples: usize) {
+        self.loss.curvature_product(output, target, v, samples);
+        if self.readout.scalar() != Some(R::one()) {
+            let curved = v.clone();
+            self.readout.apply(R::one(), R::zero(), &curved, v);
+        }
     }
 }

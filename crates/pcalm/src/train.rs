@@ -52,7 +52,7 @@ impl<B: Backend> Trainer<B> {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// If the optimizer was made for another network, or the minibatch's penalties do not fit this one.
+    /// If the optimizer was made for another network, or the minibatch's penalties or the rule do not fit this one.
     pub fn new(
         network: Network<B::Real>,
         rule: Box<dyn Rule<B>>,
@@ -61,6 +61,7 @@ impl<B: Backend> Trainer<B> {
     ) -> Result<Self, Error> {
         optimizer.fits(&network)?;
         minibatch.objective().fits(&network)?;
+        rule.fits(&network, minibatch.objective())?;
         let gradient = Gradient::zeros(&network);
         Ok(Trainer { network, rule, optimizer, minibatch, gradient })
     }

@@ -18,7 +18,10 @@ use pcalm::{
     state::State,
     train::Trainer,
 };
-use std::{borrow::Cow, ops::ControlFlow};
+use std::{
+    borrow::Cow,
+    ops::{ControlFlow, Range},
+};
 
 type Inside = Reference<f64>;
 
@@ -111,9 +114,13 @@ impl Backend for Elsewhere {
         problem: &Problem<Self>,
         activities: &Self::Stack,
         (duals, credit): (&mut Self::Stack, &mut Self::Stack),
+        memo: &mut Self::Memo,
         dual_step: DualStep<f64>,
     ) {
-        self.0.weigh(&inside(problem), &activities.0, (&mut duals.0, &mut credit.0), dual_step);
+        self.0.weigh(&inside(problem), &activities.0, (&mut duals.0, &mut credit.0), &mut memo.0, dual_step);
+    }
+    fn precondition(&self, problem: &Problem<Self>, y: &mut Self::Stack, memo: &mut Self::Memo) {
+        self.0.precondition(&inside(problem), &mut y.0, &mut memo.0);
     }
     fn push(&self, problem: &Problem<Self>, memo: &mut Self::Memo, direction: &Self::Stack, image: &mut Self::Stack) {
         self.0.push(&inside(problem), &mut memo.0, &direction.0, &mut image.0);
@@ -130,8 +137,8 @@ impl Backend for Elsewhere {
     fn clear(&self, y: &mut Self::Stack) {
         self.0.clear(&mut y.0);
     }
-    fn copy(&self, x: &Self::Stack, y: &mut Self::Stack) {
-        self.0.copy(&x.0, &mut y.0);
+    fn copy(&self, x: &Self::Stack, y: &mut Self::Stack, layers: Range<usize>) {
+        self.0.copy(&x.0, &mut y.0, layers);
     }
     fn trim(&self, y: &mut Self::Stack, samples: usize) {
         self.0.trim(&mut y.0, samples);

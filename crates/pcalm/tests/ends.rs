@@ -11,6 +11,7 @@ use nalgebra::DVector;
 use pcalm::{
     activation::Activation,
     backend::Reference,
+    error::Refusal,
     infer::{Step, Stop},
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
@@ -30,9 +31,10 @@ impl Rule<Reference<f64>> for Settle {
     fn name(&self) -> &str {
         "settle"
     }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
+    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) -> Result<(), Refusal> {
         at_random_state(lagrangian, state);
         state.duals_mut().clear();
+        Ok(())
     }
     fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, _: Step) {
         lagrangian.cycle(state, DualStep::Still, self.eta);

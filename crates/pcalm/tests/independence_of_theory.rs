@@ -7,13 +7,14 @@ mod common;
 use common::{Data, bits, network, settings};
 use faer::Mat;
 use pcalm::{
+    EnergyShape, Objective, Precision,
     activation::Activation,
     backend::Reference,
     lagrangian::Lagrangian,
     loss::Loss,
     network::{Network, Placement},
     rule::{self, RuleSettings},
-    theory::{Eigenvalue, Equilibrium, Iteration, Linearisation, Precision, Spectrum, Wave, dispersion, stability_map},
+    theory::{Eigenvalue, Equilibrium, Iteration, Linearisation, Spectrum, Wave, dispersion, stability_map},
 };
 
 /// That `work` gives the same bits in pools of 1, 2 and 3 threads.
@@ -91,7 +92,9 @@ fn equilibria_and_waves_have_the_same_bits_on_any_number_of_threads() {
     let (x, y) = (matrix(&data.x), matrix(&data.y));
     let entries = |m: &Mat<f64>| (0..m.ncols()).flat_map(|s| m.col_as_slice(s).to_vec()).collect::<Vec<f64>>();
     check_pools("equilibrium", || {
-        let solved = Equilibrium::new(&wide, &vec![Precision::Scalar(1.3); 3], &Precision::Scalar(0.8)).unwrap();
+        let precisions = [1.3, 1.3, 1.3, 0.8].map(Precision::Scalar);
+        let objective = Objective::weighted(Loss::SquaredError, &[1.0], &precisions, EnergyShape::HalfSquare);
+        let solved = Equilibrium::new(&wide, &objective.unwrap()).unwrap();
         let mut found = solved.energies(x.as_ref(), y.as_ref()).unwrap();
         found.extend(entries(solved.rescaling()));
         found.extend(solved.activities(x.as_ref(), y.as_ref()).iter().flat_map(entries));

@@ -7,6 +7,7 @@ use pcalm::{
     Error,
     activation::Activation,
     backend::{Backend, Cpu, Reference},
+    error::Refusal,
     infer::{Step, Stop},
     lagrangian::Lagrangian,
     loss::Loss,
@@ -112,9 +113,9 @@ impl<R: Rule<Reference<f64>>> Rule<Reference<f64>> for RaisedOnRepeat<R> {
     fn memory(&self) -> usize {
         self.rule.memory()
     }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
+    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) -> Result<(), Refusal> {
         self.flag.store(self.begun.fetch_add(1, Ordering::Relaxed) == 1, Ordering::Relaxed);
-        self.rule.init(lagrangian, state);
+        self.rule.init(lagrangian, state)
     }
     fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) {
         self.rule.step(lagrangian, state, at);

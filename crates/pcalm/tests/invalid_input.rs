@@ -156,9 +156,9 @@ fn penalties_must_be_positive_and_one_or_one_per_layer() {
     }
     assert_eq!(refused(&[]), "rho");
     let each = Objective::<f32>::new(Loss::SquaredError, &[0.5, 1.0, 2.0]).unwrap();
-    assert_eq!([0, 1, 2].map(|l| each.penalty(l)), [0.5, 1.0, 2.0]);
+    assert_eq!([0, 1, 2].map(|l| each.penalty(l).unwrap().rho()), [0.5, 1.0, 2.0].map(Some));
     let all = Objective::<f32>::new(Loss::SquaredError, &[0.5]).unwrap();
-    assert_eq!([0, 1, 2].map(|l| all.penalty(l)), [0.5; 3]);
+    assert_eq!([0, 1, 2].map(|l| all.penalty(l).unwrap().rho()), [Some(0.5); 3]);
 
     let network = network(&[3, 4, 4, 2], false, Activation::Tanh, Placement::Pre, 1);
     let data = Data::new(&network, 2, Loss::SquaredError, 1);

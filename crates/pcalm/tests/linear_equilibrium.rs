@@ -9,6 +9,7 @@ use common::{Data, network, numbers, operators};
 use faer::Mat;
 use nalgebra::{DMatrix, DVector};
 use pcalm::{
+    EnergyShape, Error, Objective, Precision,
     activation::Activation,
     backend::{Backend, Reference},
     lagrangian::{DualStep, Lagrangian},
@@ -16,11 +17,11 @@ use pcalm::{
     minibatch::Batch,
     network::{Link, Network, Placement},
     parametrization::{Architecture, PARAMETRIZATIONS},
-    theory::{Equilibrium, Precision},
+    theory::Equilibrium,
 };
 
-fn unit(hidden: usize) -> (Vec<Precision>, Precision) {
-    (vec![Precision::Scalar(1.0); hidden], Precision::Scalar(1.0))
+fn with(precisions: &[Precision]) -> Result<Objective<f64>, Error> {
+    Objective::weighted(Loss::SquaredError, &[1.0], precisions, EnergyShape::HalfSquare)
 }
 
 #[test]
@@ -28,8 +29,7 @@ fn a_network_of_three_scalars_has_the_closed_form() {
     for (w1, w2, x, y) in [(0.7, 1.3, 0.9, -0.4), (-1.1, 0.2, 2.0, 1.0), (0.5, -3.0, -1.0, 0.3)] {
         let edges = [w1, w2].map(|w| Link::new(vec![w], 1, 1, 1.0, false).unwrap());
         let network = Network::chain(edges.to_vec(), Activation::Identity, Placement::Pre).unwrap();
-        let (layers, output) = unit(1);
-        let solved = Equilibrium::new(&network, &layers, &output).unwrap();
+        let solved = Equilibrium::new(&network, &with(&[]).unwrap()).unwrap();
         let (at, to) = (Mat::from_fn(1, 1, |_, _| x), Mat::from_fn(1, 1, |_, _| y));
         let z = solved.activities(at.as_ref(), to.as_ref())[0][(0, 0)];
         let wanted: f64 = (w1 * x + w2 * y) / (1.0 + w2 * w2);
@@ -92,14 +92,13 @@ fn equilibria_with_scalar_diagonal_and_full_precisions_equal_a_dense_solution() 
                         }
                         _ => {
                             let p = spd(n, 60 + l as u64);
-                            (Precision::Full(Mat::from_fn(n, n, |i, j| p[(i, j)])), p)
+                            (Precision::Full(p.as_slice().to_vec()), p)
                         }
                     })
                     .collect();
                 let what = format!("{widths:?} residual {residual} {} {kind}", placement.name());
-                let (layers, output) = precisions.split_at(network.hidden());
-                let layers: Vec<Precision> = layers.iter().map(|p| p.0.clone()).collect();
-                let solved = Equilibrium::new(&network, &layers, &output[0].0).unwrap();
+                let given: Vec<Precision> = precisions.iter().map(|p| p.0.clone()).collect();
+                let solved = Equilibrium::new(&network, &with(&given).unwrap()).unwrap();
                 let (x, y) = (numbers(widths[0], 7), numbers(widths[widths.len() - 1], 8));
                 let column = |v: &[f64]| Mat::from_fn(v.len(), 1, |i, _| v[i]);
                 let found = solved.activities(column(&x).as_ref(), column(&y).as_ref());
@@ -137,8 +136,7 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
             Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre, bias: false };
         for info in PARAMETRIZATIONS {
             let network = architecture.draw::<f64>((info.at)(0.4), 0.7, 12).unwrap();
-            let (layers, output) = unit(network.hidden());
-            let solved = Equilibrium::new(&network, &layers, &output).unwrap();
+            let solved = Equilibrium::new(&network, &with(&[]).unwrap()).unwrap();
             let data = Data::new(&network, 3, Loss::SquaredError, 5);
             let backend = Reference::<f64>::new();
             let (block, mut state) = data.batch().block(&backend, &network).unwrap();
@@ -160,16 +158,16 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
 #[test]
 fn what_has_no_closed_form_or_does_not_fit_is_refused() {
     let linear = network(&[3, 4, 2], false, Activation::Identity, Placement::Pre, 1);
-    let (layers, output) = unit(1);
     let refused = |network: &Network<f64>, layers: &[Precision], word: &str| {
-        let error = Equilibrium::new(network, layers, &output).unwrap_err().to_string();
+        let error = with(layers).and_then(|objective| Equilibrium::new(network, &objective)).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     };
-    refused(&network(&[3, 4, 2], false, Activation::Relu, Placement::Pre, 1), &layers, "relu");
-    refused(&linear, &[], "0 of them for 1");
-    refused(&linear, &[Precision::Diagonal(vec![1.0; 3])], "layer 1");
-    refused(&linear, &[Precision::Scalar(-1.0)], "positive definite");
-    refused(&linear, &[Precision::Scalar(f64::NAN)], "positive definite");
+    let one = Precision::default();
+    refused(&network(&[3, 4, 2], false, Activation::Relu, Placement::Pre, 1), &[], "relu");
+    refused(&linear, &[one.clone(), one.clone(), one.clone()], "3 values for 2 edges");
+    refused(&linear, &[Precision::Diagonal(vec![1.0; 3]), one.clone()], "layer 1");
+    refused(&linear, &[Precision::Scalar(-1.0)], "not a positive number");
+    refused(&linear, &[one.clone(), Precision::Scalar(f64::NAN)], "of the output has NaN");
 }
 
 #[test]

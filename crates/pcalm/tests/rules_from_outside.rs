@@ -8,6 +8,7 @@ use num_traits::One;
 use pcalm::{
     activation::Activation,
     backend::{Cpu, Host, Reference},
+    error::Refusal,
     gradient::Gradient,
     infer::{Step, Stop},
     lagrangian::{DualStep, Lagrangian},
@@ -72,8 +73,9 @@ impl<B: Host> Rule<B> for Scribbler {
     fn name(&self) -> &str {
         "scribbler"
     }
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal> {
         lagrangian.forward(state);
+        Ok(())
     }
     fn step(&self, _: &Lagrangian<B>, _: &mut State<B>, _: Step) {}
     fn terminate(&self, _: &Lagrangian<B>, _: &mut State<B>, _: usize) -> Option<Stop> {

@@ -10,6 +10,7 @@ use nalgebra::{Complex, DMatrix, DVector};
 use pcalm::{
     activation::Activation,
     backend::Reference,
+    error::Refusal,
     error::StabilityBound,
     infer::{Step, Stop, infer},
     lagrangian::{DualStep, Lagrangian},
@@ -404,10 +405,11 @@ impl Rule<Reference<f64>> for From<'_> {
     fn memory(&self) -> usize {
         self.rule.memory()
     }
-    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) {
-        self.rule.init(lagrangian, state);
+    fn init(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>) -> Result<(), Refusal> {
+        self.rule.init(lagrangian, state)?;
         put(state.activities_mut(), &self.z);
         put(state.duals_mut(), &self.lambda);
+        Ok(())
     }
     fn step(&self, lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>, at: Step) {
         self.rule.step(lagrangian, state, at);

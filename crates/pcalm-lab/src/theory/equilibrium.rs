@@ -10,7 +10,7 @@ use pcalm::{
     lagrangian::Lagrangian,
     rule::Backprop,
     state::State,
-    theory::{Distance, Equilibrium, Precision, distances},
+    theory::{Distance, Equilibrium, distances},
 };
 use serde::Serialize;
 
@@ -39,8 +39,8 @@ pub struct EquilibriumReport {
     pub eta: f64,
     /// α of PC-ALM's.
     pub alpha: f64,
-    /// ρ_l, the precisions of the hidden layers.
-    pub rho: Vec<f64>,
+    /// ρ_l, the precisions of the hidden layers; none where one is no number.
+    pub rho: Vec<Option<f64>>,
     /// Steps followed.
     pub budget: usize,
     /// ‖z − z*‖/‖z_0 − z*‖ of PC after the last step, z* its equilibrium.
@@ -84,8 +84,7 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
         return Err(LabError::option("loss", "the equilibrium has a closed form with `squared-error` alone"));
     }
     let (network, rho, eta, alpha) = (&case.network, case.rho(), case.eta()?, case.rule.alpha);
-    let precisions: Vec<Precision> = rho.iter().map(|&r| Precision::Scalar(r)).collect();
-    let solved = Equilibrium::new(network, &precisions, &Precision::Scalar(1.0))?;
+    let solved = Equilibrium::new(network, &case.objective)?;
     let (backend, batch) = (Reference::<f64>::new(), case.samples.batch()?);
     let (block, mut state) = batch.block(&backend, network)?;
     let lagrangian = Lagrangian::new(&backend, network, &block, &case.objective)?;

@@ -72,9 +72,9 @@ impl Case {
         self.network.is_linear() && self.objective.loss() == Loss::SquaredError
     }
 
-    /// ρ_l, one per hidden layer.
-    pub fn rho(&self) -> Vec<f64> {
-        (0..self.network.hidden()).map(|l| self.objective.penalty(l)).collect()
+    /// ρ_l, one per hidden layer; none where a precision is no number.
+    pub fn rho(&self) -> Vec<Option<f64>> {
+        (0..self.network.hidden()).map(|l| self.objective.penalty(l)?.rho()).collect()
     }
 
     /// The step size given, or what training would take on these samples.

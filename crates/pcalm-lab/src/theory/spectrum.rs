@@ -37,8 +37,8 @@ pub struct SpectrumReport {
     pub eta: f64,
     /// α in use.
     pub alpha: f64,
-    /// ρ_l in use.
-    pub rho: Vec<f64>,
+    /// ρ_l in use; none where a precision is no number.
+    pub rho: Vec<Option<f64>>,
     /// η σ_max² (2ρ + α) with the largest ρ: Jury's bound, below 4.
     pub jury: f64,
     /// η λ_max(2H + αCᵀC): the exact bound, below 4.

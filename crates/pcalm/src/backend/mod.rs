@@ -22,7 +22,7 @@ use crate::{
     stack::{Matrix, Stack},
     work::Work,
 };
-use std::{borrow::Cow, fmt::Debug};
+use std::{borrow::Cow, fmt::Debug, ops::Range};
 
 /// One block's inference problem: everything that stays fixed while (z, λ) move.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Problem<'a, B: Backend> {
     pub weights: B::Weights<'a>,
     /// Inputs and targets.
     pub block: &'a B::Block,
-    /// Loss and penalties.
+    /// Loss, penalties and precisions.
     pub objective: &'a Objective<B::Real>,
 }
 
@@ -135,18 +135,22 @@ pub trait Backend: Debug + Send + Sync + Sized {
         predictions: &mut Self::Stack,
     );
 
-    /// q_L ← −∂ℓ/∂o at the output in `memo`.
+    /// q_L ← −∂ℓ_Π/∂o at the output in `memo`.
     fn supervise(&self, problem: &Problem<Self>, memo: &Self::Memo, credit: &mut Self::Stack);
 
-    /// With f where the hidden layers' credit will be, and c = z − f: λ_l += step · c_l; q_l ← λ_l + ρ_l c_l, with the
-    /// [objective's](Objective::dual_step) step.
+    /// With f where the hidden layers' credit will be, and c = z − f: λ_l moves by the step, then q_l ← λ_l + E'(c_l).
+    /// A layer that nothing holds at its prediction has no dual step and no E.
     fn weigh(
         &self,
         problem: &Problem<Self>,
         activities: &Self::Stack,
         duals_and_credit: (&mut Self::Stack, &mut Self::Stack),
+        memo: &mut Self::Memo,
         dual_step: DualStep<Self::Real>,
     );
+
+    /// y_l ← Π_l⁻¹ y_l of every layer that something holds at its prediction.
+    fn precondition(&self, problem: &Problem<Self>, y: &mut Self::Stack, memo: &mut Self::Memo);
 
     /// `image` ← J_l v_{l-1} for every edge at the slopes in `memo`, the readout's last; the first, whose input is
     /// held, gets 0.
@@ -170,8 +174,8 @@ pub trait Backend: Debug + Send + Sync + Sized {
     /// `y` ← 0.
     fn clear(&self, y: &mut Self::Stack);
 
-    /// `y` ← x, over the layers that both have.
-    fn copy(&self, x: &Self::Stack, y: &mut Self::Stack);
+    /// `y` ← x, over those of the 0-based `layers` that both have.
+    fn copy(&self, x: &Self::Stack, y: &mut Self::Stack, layers: Range<usize>);
 
     /// Sets whatever is beyond the first `samples` samples to 0.
     fn trim(&self, y: &mut Self::Stack, samples: usize);

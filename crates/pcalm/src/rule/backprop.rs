@@ -3,6 +3,7 @@
 use super::Rule;
 use crate::{
     backend::Backend,
+    error::Refusal,
     infer::{Step, Stop},
     lagrangian::Lagrangian,
     state::State,
@@ -17,9 +18,10 @@ impl<B: Backend> Rule<B> for Backprop {
         "bp"
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal> {
         lagrangian.forward(state);
         lagrangian.adjoint(state);
+        Ok(())
     }
 
     fn step(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>, _at: Step) {}

@@ -4,9 +4,13 @@
 //! credit and weight gradients, the same way for every rule.
 
 mod backprop;
+mod first_step;
+mod fixed_prediction;
 mod primal_dual;
 
 pub use backprop::Backprop;
+pub use first_step::FirstStep;
+pub use fixed_prediction::FixedPrediction;
 pub use primal_dual::{Credit, Inner, PrimalDual};
 
 pub use crate::infer::Rule;
@@ -27,6 +31,8 @@ use std::sync::Arc;
 /// | `tolerance` | | none | > 0 | ends inference before its budget |
 /// | `inner_tolerance` | | 10⁻⁶ | > 0 | how far `mm` solves |
 /// | `inner_limit` | | 10 000 | ≥ 1 | steps of such a solve at most |
+/// | `precondition` | | no | | activity steps are divided by Π |
+/// | `any_step` | | no | | `first-step` also with ηρ ≠ 1 |
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSettings {
     /// Inference budget T in cycles (a cycle: a dual step, then K activity steps or a solve).
@@ -47,6 +53,11 @@ pub struct RuleSettings {
     pub inner_tolerance: f64,
     /// Activity steps after which one such solve gives up.
     pub inner_limit: usize,
+    /// Whether `pc`, `pc-nesterov`, `pc-alm` and `mm` step by η Π⁻¹ ∂𝓛/∂z: the same equilibrium, and no hidden
+    /// precision makes it stiff.
+    pub precondition: bool,
+    /// Whether `first-step` takes steps with ηρ ≠ 1, where the credit of layer l is (ηρ)^{L−l} times BP's.
+    pub any_step: bool,
 }
 
 impl Default for RuleSettings {
@@ -61,6 +72,8 @@ impl Default for RuleSettings {
             tolerance: None,
             inner_tolerance: 1e-6,
             inner_limit: 10_000,
+            precondition: false,
+            any_step: false,
         }
     }
 }
@@ -83,12 +96,34 @@ pub struct RuleFacts {
     pub accelerated: bool,
     /// The dual step size whose stability bound is the rule's, where the largest ρ is the second argument.
     pub dual_step: fn(&RuleSettings, f64) -> f64,
+    /// What the automatic η comes from, and what bounds it.
+    pub pace: Pace,
+}
+
+/// What decides how large η may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// The Hessian of F in the activities: 1/λ_max(H).
+    #[default]
+    Curvature,
+    /// The precisions alone, as predictions do not move: 1/λ_max(Π).
+    Precision,
+    /// It is 1: what the rule reads is another thing with any other.
+    One,
 }
 
 impl RuleFacts {
     /// Of a rule that iterates in the activities alone; what else it does is said by changing fields.
     pub fn new(name: &'static str, summary: &'static str) -> Self {
-        RuleFacts { name, summary, source: "", iterative: true, accelerated: false, dual_step: |_, _| 0.0 }
+        RuleFacts {
+            name,
+            summary,
+            source: "",
+            iterative: true,
+            accelerated: false,
+            dual_step: |_, _| 0.0,
+            pace: Pace::Curvature,
+        }
     }
 }
 
@@ -149,6 +184,28 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
                 ..RuleFacts::new("mm", "method of multipliers: each activity step solved to tolerance, then λ += ρc")
             },
             build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?))),
+        },
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] app. A.2, eq. 27",
+                pace: Pace::Precision,
+                ..RuleFacts::new(
+                    "fixed-prediction",
+                    "predictive coding with predictions frozen at the forward pass: goes to BP's credit",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(FixedPrediction::<B::Real>::new(s)?))),
+        },
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] app. A.2; Song et al. 2020",
+                pace: Pace::One,
+                ..RuleFacts::new(
+                    "first-step",
+                    "predictive coding read as its first wave passes (Z-IL): BP's credit after L − 1 steps of η = 1",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(FirstStep::<B::Real>::new(s)?))),
         },
     ]
 }

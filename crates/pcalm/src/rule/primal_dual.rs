@@ -13,7 +13,7 @@
 use super::{Rule, RuleSettings, positive};
 use crate::{
     backend::Backend,
-    error::Error,
+    error::{Error, Refusal},
     infer::{Step, Stop},
     lagrangian::{DualStep, Lagrangian},
     real::Real,
@@ -79,6 +79,8 @@ pub struct PrimalDual<R> {
     budget: usize,
     tolerance: Option<R>,
     credit: Credit,
+    /// Whether steps are divided by Π.
+    precondition: bool,
 }
 
 impl<R: Real> PrimalDual<R> {
@@ -108,7 +110,7 @@ impl<R: Real> PrimalDual<R> {
         Self::new("pc-alm", settings, alpha, Inner::Steps(settings.inner_steps), settings.credit)
     }
 
-    /// The method of multipliers \[ALM eq. 6\]: T cycles of λ += ρc and a solve in z.
+    /// The method of multipliers \[ALM eq. 6\]: T cycles of λ += E'(c), which is ρc without precisions, and a solve in z.
     pub fn multipliers(settings: &RuleSettings) -> Result<Self, Error> {
         let tolerance = positive("inner-tolerance", settings.inner_tolerance)?;
         let inner = Inner::Solve { tolerance, limit: settings.inner_limit };
@@ -127,7 +129,17 @@ impl<R: Real> PrimalDual<R> {
         }
         let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
         let eta = positive("eta", settings.eta)?;
-        Ok(PrimalDual { name, eta, dual_step, momentum: R::zero(), inner, budget: settings.budget, tolerance, credit })
+        Ok(PrimalDual {
+            name,
+            eta,
+            dual_step,
+            momentum: R::zero(),
+            inner,
+            budget: settings.budget,
+            tolerance,
+            credit,
+            precondition: settings.precondition,
+        })
     }
 
     fn has_momentum(&self) -> bool {
@@ -162,11 +174,12 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
         usize::from(self.has_momentum()) + usize::from(self.looks())
     }
 
-    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
+    fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal> {
         lagrangian.forward(state);
         if self.has_momentum() {
             lagrangian.copy(&state.activities, &mut state.memory[0]);
         }
+        Ok(())
     }
 
     fn step(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step) {
@@ -174,7 +187,12 @@ impl<B: Backend> Rule<B> for PrimalDual<B::Real> {
             lagrangian.extrapolate(state, self.momentum, 0);
         }
         let dual_step = if at.inner == 0 { self.dual_step } else { DualStep::Still };
-        lagrangian.cycle(state, dual_step, self.eta);
+        if self.precondition {
+            lagrangian.credit(state, dual_step);
+            lagrangian.descend_preconditioned(state, self.eta);
+        } else {
+            lagrangian.cycle(state, dual_step, self.eta);
+        }
     }
 
     fn completes(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, at: Step) -> bool {

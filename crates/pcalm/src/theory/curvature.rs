@@ -223,18 +223,16 @@ impl<R: Real> AppliedOperator<R> {
         lagrangian.push_forward(state, v, &mut self.image);
         if self.energy != R::zero() && objective.output() == End::Held {
             let readout = &mut self.image.layers[hidden];
-            objective.loss().curvature_product(state.output(), &block.target, readout, block.samples);
+            objective.loss_curvature(state.output(), &block.target, readout, block.samples);
         }
-        let credit = state.credit_mut().layers.iter_mut().zip(&self.image.layers);
-        for (l, (credit, image)) in credit.enumerate() {
-            let factor = match l < hidden {
-                true if objective.is_free(l) => R::zero(),
-                true => self.energy * objective.penalty(l) + self.constraint,
-                false if objective.output() == End::Free => R::zero(),
-                false => -self.energy,
-            };
-            for (c, &v) in credit.data_mut().iter_mut().zip(image.data()) {
-                *c = factor * v;
+        for (l, (credit, image)) in state.credit_mut().layers.iter_mut().zip(&self.image.layers).enumerate() {
+            match objective.penalty(l.min(hidden - 1)) {
+                Some(penalty) if l < hidden => penalty.stiffen(self.energy, self.constraint, image, credit),
+                _ if l == hidden && objective.output() == End::Held => {
+                    let pairs = credit.data_mut().iter_mut().zip(image.data());
+                    pairs.for_each(|(c, &v)| *c = -self.energy * v);
+                }
+                _ => credit.clear(),
             }
         }
         lagrangian.activity_gradient(state, product);

@@ -8,7 +8,7 @@
 //!
 //! with z_0 = x and z_L = y: a block-tridiagonal system, factored once for all samples. Its energy
 //! is F* = ½ rᵀR⁻¹r with r = y − V_L…V_1 x and
-//! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L.
+//! R = Π_L⁻¹ + Σ_l (V_L…V_l) Π_{l-1}⁻¹ (V_L…V_l)ᵀ, l = 2 … L; where a ρ is given too, Π_l stands for ρ_l Π_l.
 //!
 //! Biases shift everything by the forward pass they make of an input of zeros: z is that of the network without them,
 //! for the target less that pass's output, plus the pass.
@@ -22,42 +22,15 @@ use crate::{
     activation::Activation,
     backend::{Host, host::Block},
     error::Error,
-    lagrangian::Lagrangian,
+    lagrangian::{DualStep, Lagrangian},
     network::Network,
+    objective::{End, Objective},
+    penalty::Penalty,
+    precision::Weighting,
     stack::Matrix,
     state::State,
 };
 use faer::{Mat, MatRef};
-
-/// How much a residual weighs: Π, symmetric and positive definite.
-#[derive(Clone, Debug)]
-pub enum Precision {
-    /// Π = p I.
-    Scalar(f64),
-    /// Π = diag(p).
-    Diagonal(Vec<f64>),
-    /// Any, `[n, n]`.
-    Full(Mat<f64>),
-}
-
-impl Precision {
-    fn dense(&self, n: usize) -> Mat<f64> {
-        match self {
-            Precision::Scalar(p) => Mat::from_fn(n, n, |i, j| if i == j { *p } else { 0.0 }),
-            Precision::Diagonal(p) => Mat::from_fn(n, n, |i, j| if i == j { p[i] } else { 0.0 }),
-            Precision::Full(p) => p.clone(),
-        }
-    }
-
-    /// Whether it fits a layer of `n` units.
-    fn fits(&self, n: usize) -> bool {
-        match self {
-            Precision::Scalar(_) => true,
-            Precision::Diagonal(p) => p.len() == n,
-            Precision::Full(p) => (p.nrows(), p.ncols()) == (n, n),
-        }
-    }
-}
 
 /// Equilibria of a linear network with the squared error, for any inputs and targets.
 #[derive(Debug)]
@@ -74,12 +47,12 @@ pub struct Equilibrium {
 }
 
 impl Equilibrium {
-    /// Factors the system for `network`, with one precision per hidden layer and one for the
-    /// output.
+    /// Factors the system for `network`, at the objective's precisions.
     ///
     /// # Errors
-    /// If the network is not linear, a precision does not fit its layer or is not positive definite.
-    pub fn new(network: &Network<f64>, layers: &[Precision], output: &Precision) -> Result<Self, Error> {
+    /// If F is not quadratic: the network not linear, the loss not the squared error, or an energy not the half square;
+    /// or the objective does not fit the network.
+    pub fn new(network: &Network<f64>, objective: &Objective<f64>) -> Result<Self, Error> {
         let Some(chain) = network.as_chain() else {
             let problem =
                 "its edges join other nodes than neighbours; the equilibrium has a closed form in chains alone";
@@ -94,20 +67,18 @@ impl Equilibrium {
                 ),
             ));
         }
+        objective.fits(network)?;
+        if !objective.is_quadratic() || [objective.input(), objective.output()] != [End::Held; 2] {
+            let problem = "the equilibrium has a closed form with the squared error, `half-square` and both ends held";
+            return Err(Error::setting("energy", problem));
+        }
         let (hidden, widths) = (network.hidden(), network.widths());
-        if layers.len() != hidden {
-            return Err(Error::setting(
-                "precision",
-                format!("{} of them for {hidden} hidden layers; one each is needed", layers.len()),
-            ));
-        }
-        let all: Vec<&Precision> = layers.iter().chain([output]).collect();
-        for (l, (precision, &n)) in all.iter().zip(widths).enumerate() {
-            if !precision.fits(n) {
-                return Err(Error::setting("precision", format!("that of layer {} does not fit its {n} units", l + 1)));
-            }
-        }
-        let precisions: Vec<Mat<f64>> = all.iter().zip(widths).map(|(p, &n)| p.dense(n)).collect();
+        let all = (0..hidden).filter_map(|l| objective.penalty(l)).map(Penalty::weight).chain([objective.readout()]);
+        let dense = |(weight, &n): (&Weighting<f64>, &usize)| {
+            let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
+            Mat::from_fn(n, n, |i, j| rows[i][j])
+        };
+        let precisions: Vec<Mat<f64>> = all.zip(widths).map(dense).collect();
         let operators: Vec<Mat<f64>> =
             Jacobian::all(network, |_| Vec::new()).iter().map(|jacobian| jacobian.dense()).collect();
         let mut offsets: Vec<Vec<f64>> = Vec::with_capacity(operators.len());
@@ -193,26 +164,33 @@ impl Equilibrium {
         self.energies(columns(&block.input, block.samples).as_ref(), columns(&block.target, block.samples).as_ref())
     }
 
-    /// Sets a block's state to its samples' equilibrium: activities, no duals, and the credit
-    /// Π_l c_l and −Π_L e that the weight gradient is read from.
+    /// The credit at the equilibrium, q_l = B_lᵀR⁻¹r with B_l = V_L…V_{l+1}, of every column of inputs and targets;
+    /// the output's last. Without the difference z − f, whose digits go where Π_l is far above Π_L.
+    ///
+    /// # Errors
+    /// If R is not finite.
+    pub fn credit(&self, x: MatRef<f64>, y: MatRef<f64>) -> Result<Vec<Mat<f64>>, Error> {
+        let output = self.operators.iter().fold(x.to_owned(), |z, v| product(v.as_ref(), z.as_ref()));
+        let r = self.less_offset(y) - output;
+        let mut credit = vec![positive(&self.rescaling, self.blocks.len())?.solve(r)];
+        for v in self.operators[1..].iter().rev() {
+            let above = &credit[credit.len() - 1];
+            credit.push(product(v.transpose(), above.as_ref()));
+        }
+        credit.reverse();
+        Ok(credit)
+    }
+
+    /// Sets a block's state to its samples' equilibrium: activities, no duals, and the credit there.
     pub fn place<B: Host<Real = f64>>(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
-        let (block, hidden) = (lagrangian.problem().block, self.blocks.len());
+        let block = lagrangian.problem().block;
         let samples = block.samples;
         let z = self.activities(columns(&block.input, samples).as_ref(), columns(&block.target, samples).as_ref());
         for (layer, z) in state.activities_mut().layers.iter_mut().zip(&z) {
             fill(layer, z);
         }
         state.duals_mut().clear();
-        let mut c = state.activities().clone();
-        lagrangian.residuals(state, &mut c);
-        for (l, c) in c.layers.iter().enumerate() {
-            fill(
-                &mut state.credit_mut().layers[l],
-                &product(self.precisions[l].as_ref(), columns(c, samples).as_ref()),
-            );
-        }
-        let error = columns(&state.credit().layers[hidden], samples);
-        fill(&mut state.credit_mut().layers[hidden], &product(self.precisions[hidden].as_ref(), error.as_ref()));
+        lagrangian.credit(state, DualStep::Still);
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Symbols: the stacked activities v = (v_1 … v_{L-1}) of one sample; J_l, the Jacobian of edge l
 //! at given activities, V_l = a_l W_l + τ_l I in a linear network; C v = (v_l − J_l v_{l-1})_l,
-//! block lower-bidiagonal; P = diag(ρ_l); H_ℓ, the loss curvature at the output;
+//! block lower-bidiagonal; P = diag(E_l''(0)), which is diag(ρ_l Π_l); H_ℓ, the curvature of ℓ_Π at the output;
 //! S = J_LᵀH_ℓJ_L in the last block; H = CᵀPC + S. In a network that is no chain each sum over the edges that enter a
 //! node takes the place of J_l v_{l-1}: C is block lower-triangular, and S may have more blocks.
 //!
 //! In a linear network with the squared error this is the whole truth. In a nonlinear network it
 //! is the linearisation at the activities it was taken at: φ' is frozen, and H is the Gauss–Newton
-//! form, which leaves out φ''.
+//! form, which leaves out φ''. With another energy than the half square P is that of small residuals.
 //!
 //! C is a forward pass away from its inverse: w = C v is solved by v_l = w_l + J_l v_{l-1}, and
 //! Cᵀ by the adjoint recursion, at the cost of applying them. So the smallest eigenvalues of CᵀC
@@ -17,6 +17,7 @@
 use super::{
     dense::{Cholesky, product, symmetric_eigen},
     jacobian::Jacobian,
+    stiffness::Stiffness,
 };
 use crate::{
     backend::{Host, Reference, host::Block},
@@ -43,8 +44,8 @@ pub struct Linearisation<'a> {
     leaving: Vec<Vec<usize>>,
     /// Where each hidden layer begins in the stacked vector; the last entry is its length.
     starts: Vec<usize>,
-    /// ρ_l.
-    rho: Vec<f64>,
+    /// P.
+    stiffness: Vec<Stiffness>,
     /// √H_ℓ, `[O, O]`.
     root: Mat<f64>,
 }
@@ -69,7 +70,8 @@ impl<'a> Linearisation<'a> {
         }
         let column = |m: &Matrix<f64>| m.column(sample).collect::<Vec<f64>>();
         let hidden = network.hidden();
-        let rho = (0..hidden).map(|l| objective.penalty(l)).collect();
+        let stiffness = (0..hidden).map(|l| Stiffness::of(objective.penalty(l), network.widths()[l]));
+        let stiffness = stiffness.collect::<Result<_, _>>()?;
         let mut jacobians = Jacobian::all(network, |edge| column(&state.memo.slopes[edge].slopes));
         jacobians.retain(|j| j.from > 0);
         let (mut entering, mut leaving) = (vec![Vec::new(); hidden + 1], vec![Vec::new(); hidden]);
@@ -83,8 +85,8 @@ impl<'a> Linearisation<'a> {
         for (l, width) in network.widths()[..hidden].iter().enumerate() {
             starts.push(starts[l] + width);
         }
-        let root = root_of_loss_curvature(objective.loss(), &column(state.output()), &column(&block.target))?;
-        Ok(Linearisation { jacobians, entering, leaving, starts, rho, root })
+        let root = root_of_loss_curvature(objective, &column(state.output()), &column(&block.target))?;
+        Ok(Linearisation { jacobians, entering, leaving, starts, stiffness, root })
     }
 
     /// At the forward pass of one sample: inputs `x` of width D, targets `y` of width O.
@@ -113,7 +115,7 @@ impl<'a> Linearisation<'a> {
 
     /// Hidden layers, L − 1.
     pub fn hidden(&self) -> usize {
-        self.rho.len()
+        self.stiffness.len()
     }
 
     /// The Jacobians that enter the 0-based layer `l`, each with the layer it leaves; the output is layer L − 1.
@@ -126,14 +128,9 @@ impl<'a> Linearisation<'a> {
         self.leaving[l].iter().map(|&i| (self.jacobians[i].to - 1, &self.jacobians[i]))
     }
 
-    /// ρ_l.
-    pub fn rho(&self) -> &[f64] {
-        &self.rho
-    }
-
-    /// The smallest ρ_l: CᵀC is at most H over it, as S is not negative.
+    /// The smallest eigenvalue of P: CᵀC is at most H over it, as S is not negative. ρ, where all layers have one.
     pub fn least_rho(&self) -> f64 {
-        self.rho.iter().copied().fold(f64::INFINITY, f64::min)
+        self.stiffness.iter().map(Stiffness::least).fold(f64::INFINITY, f64::min)
     }
 
     /// (h + k/ρ) λ_max(H) with the smallest ρ, from `lambda_max`: not less than λ_max(hH + kCᵀC).
@@ -193,9 +190,9 @@ impl<'a> Linearisation<'a> {
         }
     }
 
-    /// `out ← CᵀDC v` with D = diag(d_l) over the layers. Each J is read once, for its product and
-    /// its transpose's: in large networks that is what takes the time.
-    pub fn stiffness(&self, d: &[f64], v: &[f64], out: &mut [f64]) {
+    /// `out ← Cᵀf(P)C v`. Each J is read once, for its product and its transpose's: in large networks that is what
+    /// takes the time.
+    pub fn stiffness(&self, f: impl Fn(f64) -> f64 + Sync, v: &[f64], out: &mut [f64]) {
         let pulled: Vec<Vec<(usize, Vec<f64>)>> = self
             .layers(out)
             .into_par_iter()
@@ -203,7 +200,7 @@ impl<'a> Linearisation<'a> {
             .map(|(l, out)| {
                 out.copy_from_slice(&v[self.layer(l)]);
                 self.entering(l).for_each(|(below, j)| j.add_to(-1.0, &v[self.layer(below)], out));
-                out.iter_mut().for_each(|w| *w *= d[l]);
+                self.stiffness[l].apply(&f, out);
                 let pull = |(below, j): (usize, &Jacobian)| {
                     let mut pulled = vec![0.0; j.cols()];
                     j.add_transposed_to(1.0, out, &mut pulled);
@@ -217,14 +214,18 @@ impl<'a> Linearisation<'a> {
         }
     }
 
-    /// `v ← (CᵀDC)⁻¹ v`.
-    pub fn solve_stiffness(&self, d: &[f64], v: &mut [f64]) {
+    /// `v ← (Cᵀf(P)C)⁻¹ v`.
+    pub fn solve_stiffness(&self, f: impl Fn(f64) -> f64, v: &mut [f64]) {
         self.solve_constraint_transposed(v);
-        for (l, d) in d.iter().enumerate() {
-            let inverse = 1.0 / d;
-            v[self.layer(l)].iter_mut().for_each(|v| *v *= inverse);
-        }
+        self.weigh(|d| 1.0 / f(d), v);
         self.solve_constraint(v);
+    }
+
+    /// `v ← f(P) v`.
+    pub fn weigh(&self, f: impl Fn(f64) -> f64, v: &mut [f64]) {
+        for (l, stiffness) in self.stiffness.iter().enumerate() {
+            stiffness.apply(&f, &mut v[self.layer(l)]);
+        }
     }
 
     /// `out += factor · S v`.
@@ -239,7 +240,7 @@ impl<'a> Linearisation<'a> {
 
     /// `out ← H v` = (CᵀPC + S) v.
     pub fn hessian(&self, v: &[f64], out: &mut [f64]) {
-        self.stiffness(&self.rho, v, out);
+        self.stiffness(|d| d, v, out);
         self.add_loss_curvature(1.0, v, out);
     }
 
@@ -278,11 +279,6 @@ impl<'a> Linearisation<'a> {
         s
     }
 
-    /// diag(d_l) over the layers, as a vector of length n.
-    pub(super) fn spread(&self, d: &[f64]) -> Vec<f64> {
-        (0..self.hidden()).flat_map(|l| std::iter::repeat_n(d[l], self.layer(l).len())).collect()
-    }
-
     /// The Jacobians that enter the output, each with the layer it leaves.
     fn readouts(&self) -> impl Iterator<Item = (usize, &Jacobian<'a>)> {
         self.entering(self.hidden())
@@ -318,7 +314,7 @@ impl<'s, 'a> HessianInverse<'s, 'a> {
             .par_iter()
             .map(|row| {
                 let mut v = row.clone();
-                linearisation.solve_stiffness(&linearisation.rho, &mut v);
+                linearisation.solve_stiffness(|d| d, &mut v);
                 v
             })
             .collect();
@@ -334,18 +330,18 @@ impl<'s, 'a> HessianInverse<'s, 'a> {
     pub fn apply(&self, v: &mut [f64]) {
         let seen = Mat::from_fn(self.columns.len(), 1, |o, _| dot(&self.columns[o], v));
         let weights = product(self.inverse.as_ref(), seen.as_ref());
-        self.linearisation.solve_stiffness(&self.linearisation.rho, v);
+        self.linearisation.solve_stiffness(|d| d, v);
         for (o, column) in self.columns.iter().enumerate() {
             v.iter_mut().zip(column).for_each(|(v, c)| *v -= weights[(o, 0)] * c);
         }
     }
 }
 
-/// √H_ℓ of the loss at an output, from its eigenvectors: H_ℓ = (√H_ℓ)(√H_ℓ)ᵀ.
-fn root_of_loss_curvature(loss: Loss, output: &[f64], target: &[f64]) -> Result<Mat<f64>, Error> {
+/// √H_ℓ of the weighed loss at an output, from its eigenvectors: H_ℓ = (√H_ℓ)(√H_ℓ)ᵀ.
+fn root_of_loss_curvature(objective: &Objective<f64>, output: &[f64], target: &[f64]) -> Result<Mat<f64>, Error> {
     let n = output.len();
     let sum: f64 = target.iter().sum();
-    if loss == Loss::CrossEntropy && sum < 0.0 {
+    if objective.loss() == Loss::CrossEntropy && sum < 0.0 {
         return Err(Error::Batch(format!(
             "the targets of this sample sum to {sum}; the cross-entropy is convex only if they sum to at least 0"
         )));
@@ -358,7 +354,7 @@ fn root_of_loss_curvature(loss: Loss, output: &[f64], target: &[f64]) -> Result<
     let mut columns = Matrix::<f64>::zeros(n, n);
     let identity: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect();
     columns.load(&identity);
-    loss.curvature_product(&copies(output), &copies(target), &mut columns, n);
+    objective.loss_curvature(&copies(output), &copies(target), &mut columns, n);
     let curvature = Mat::from_fn(n, n, |i, j| columns.at(i, j));
     let (values, vectors) =
         symmetric_eigen(&curvature).ok_or_else(|| Error::Network("its output on this sample is not finite".into()))?;

@@ -15,6 +15,7 @@ mod mode;
 mod spectrum;
 mod stability;
 mod step_size;
+mod stiffness;
 mod watch;
 mod wave;
 
@@ -22,7 +23,7 @@ pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
-pub use equilibrium::{Equilibrium, Precision};
+pub use equilibrium::Equilibrium;
 /// A complex number.
 pub use faer::c64 as Eigenvalue;
 pub use linearisation::{HessianInverse, Linearisation};

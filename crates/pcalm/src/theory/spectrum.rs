@@ -65,7 +65,6 @@ impl Spectrum {
     /// If the linearisation is not finite, or the iteration for its eigenvalues does not converge.
     pub fn new(linearisation: &Linearisation) -> Result<Self, Error> {
         let n = linearisation.unknowns();
-        let ones = vec![1.0; linearisation.hidden()];
         let singular_values = if n <= DENSE_SINGULAR_VALUES {
             Some(dense::singular_values(&linearisation.dense_constraint()).ok_or_else(not_finite)?)
         } else {
@@ -77,7 +76,7 @@ impl Spectrum {
             Some(all) => (all[0], all[n - 1]),
             None => {
                 let most = Bounded { linearisation, top: &top, lambda_max };
-                let inverse = top_of_inverse(n, |v| linearisation.solve_stiffness(&ones, v))?;
+                let inverse = top_of_inverse(n, |v| linearisation.solve_stiffness(|_| 1.0, v))?;
                 (most.largest(0.0, 1.0)?.0.sqrt(), inverse.sqrt().recip())
             }
         };
@@ -203,13 +202,12 @@ impl Iteration<'_, '_> {
     fn slow_modes(&self, count: usize) -> Result<Vec<c64>, Error> {
         let (lin, n) = (self.linearisation, self.linearisation.unknowns());
         let root = (self.eta * self.alpha).sqrt();
-        let d: Vec<f64> = lin.rho().iter().map(|rho| rho + self.alpha).collect();
         let invert = |v: &[f64], out: &mut [f64]| {
             let (z, w) = out.split_at_mut(n);
             z.copy_from_slice(&v[n..]);
             z.iter_mut().for_each(|z| *z /= root);
             lin.solve_constraint(z);
-            lin.stiffness(&d, z, w);
+            lin.stiffness(|d| d + self.alpha, z, w);
             lin.add_loss_curvature(1.0, z, w);
             w.iter_mut().zip(v).for_each(|(w, v)| *w = -(v + self.eta * *w) / root);
             lin.solve_constraint_transposed(w);
@@ -257,8 +255,8 @@ impl Iteration<'_, '_> {
     pub fn dense(&self, with_loss: bool) -> Mat<f64> {
         let (lin, n) = (self.linearisation, self.linearisation.unknowns());
         let c = lin.dense_constraint();
-        let rho = lin.spread(lin.rho());
-        let weighted = Mat::from_fn(n, n, |i, j| rho[i] * c[(i, j)]);
+        let mut weighted = c.clone();
+        (0..n).for_each(|j| lin.weigh(|d| d, weighted.col_as_slice_mut(j)));
         let mut h = dense::product(c.transpose(), weighted.as_ref());
         if with_loss {
             h += lin.dense_loss_curvature();
@@ -276,7 +274,7 @@ impl Iteration<'_, '_> {
 
     /// The map of the singular value σ, for one ρ on all layers.
     pub fn mode(&self, sigma: f64) -> Mode {
-        Mode { x: self.eta * sigma * sigma, rho: self.linearisation.rho()[0], alpha: self.alpha }
+        Mode { x: self.eta * sigma * sigma, rho: self.linearisation.least_rho(), alpha: self.alpha }
     }
 }
 
@@ -328,9 +326,8 @@ impl Bounded<'_> {
     /// the bound, to the tolerance that any would be found with.
     fn largest(&self, h: f64, k: f64) -> Result<(f64, Vec<f64>), Error> {
         let (lin, n) = (self.linearisation, self.top.len());
-        let d: Vec<f64> = lin.rho().iter().map(|rho| h * rho + k).collect();
         let apply = |v: &[f64], out: &mut [f64]| {
-            lin.stiffness(&d, v, out);
+            lin.stiffness(|d| h * d + k, v, out);
             if h > 0.0 {
                 lin.add_loss_curvature(h, v, out);
             }

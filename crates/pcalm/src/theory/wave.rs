@@ -194,15 +194,22 @@ impl<'s, 'a, B: Host> WaveMeter<'s, 'a, B> {
         self.lagrangian.residuals(&mut self.copy, &mut self.residuals);
         self.lagrangian.credit(&mut self.copy, DualStep::Still);
         self.lagrangian.weight_gradient(&self.copy, &mut self.found);
-        let (samples, objective) = (self.lagrangian.samples(), self.lagrangian.problem().objective);
+        let samples = self.lagrangian.samples();
         let alignment = Alignment::new(&self.found, &self.wanted);
         let credit = norms(&self.copy.credit, samples);
         let dual = norms(&self.copy.duals, samples);
-        let residual = norms(&self.residuals, samples);
+        // E'(c) = q − λ, where no ρ says what it is.
+        let rho = |l: usize| self.lagrangian.problem().objective.penalty(l)?.rho();
+        let mut residual = norms(&self.residuals, samples);
+        self.residuals.copy_from(&self.copy.duals);
+        let one = B::Real::of(1.0);
+        self.lagrangian.combine(one, &self.copy.credit, -one, &mut self.residuals);
+        let force = norms(&self.residuals, samples);
+        residual.iter_mut().enumerate().for_each(|(l, c)| *c = rho(l).map_or(force[l], |rho| rho.wide() * *c));
         let layers = (0..dual.len()).map(|l| LayerCredit {
             credit: credit[l],
             dual: dual[l],
-            residual: objective.penalty(l).wide() * residual[l],
+            residual: residual[l],
             agreement: self.edge_into[l].map_or(Agreement::NONE, |edge| alignment.layers[edge]),
         });
         Moment { step, layers: layers.collect(), agreement: alignment.whole }

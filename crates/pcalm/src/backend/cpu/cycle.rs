@@ -25,6 +25,7 @@ use crate::{
     },
     dual_step::DualStep,
     network::{Chain, Placement},
+    penalty::Penalty,
     stack::{LANES, Matrix},
     work::Work,
 };
@@ -95,7 +96,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
         if *front > 0 {
             std::slice::from_raw_parts_mut(here.q, chain.widths()[lowest] * COLS).fill(0.0);
         } else {
-            let rho = problem.objective.penalty(0);
+            let rho = rho(problem, 0);
             let steps = Steps::<V>::new(dual_step.at(rho), rho);
             let (z, lambda) = (layer(0), start(&mut duals.layers[0]));
             let drive = block.drive.layers[0].data();
@@ -114,7 +115,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let (bias, scale, z) = (start_of_bias(dense.bias()), V::splat(dense.scale()), layer(l));
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
-                let rho = problem.objective.penalty(l + 1);
+                let rho = rho(problem, l + 1);
                 let take = FusedCredit::<V, P, POST, COLS, false> {
                     scale,
                     bias,
@@ -143,7 +144,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
                     product::<V, _, false, TALL, WIDE>(Left::of(dense), rates, COLS, &mut take);
                 }
                 let error = &mut credit.layers[hidden];
-                problem.objective.loss().output_credit(output, &block.target, block.samples, error);
+                problem.objective.output_credit(output, &block.target, block.samples, error);
                 start(error)
             };
             let minus_eta = V::splat(-eta);
@@ -317,4 +318,9 @@ impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Pul
             descended(self.minus_eta, V::load(self.here.q.add(at)), pulled, z).store(self.z.add(at));
         }
     }
+}
+
+/// ρ of a 0-based layer; 0 where nothing holds it.
+fn rho(problem: &Problem<Cpu>, l: usize) -> f32 {
+    problem.objective.penalty(l).and_then(Penalty::rho).unwrap_or(0.0)
 }

@@ -191,7 +191,7 @@ impl Kernel for Simd {
     fn fused(&self, problem: &Problem<Cpu>, moving: Moving<Cpu>, dual_step: DualStep<f32>, eta: f32) -> Option<Work> {
         // Larger blocks than `block_samples` come only from callers who cut their own.
         let chain = problem.network.as_chain().filter(|_| moving.memo.output.cols() <= cycle::FULL)?;
-        if problem.objective.output() == End::Free {
+        if problem.objective.output() == End::Free || !problem.objective.has_scalars_alone() {
             return None;
         }
         let mut work = Work::default();

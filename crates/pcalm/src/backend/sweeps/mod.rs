@@ -2,6 +2,7 @@
 
 pub(super) mod dense;
 mod node;
+mod weigh;
 
 use super::{
     Backend, Moving, Problem,
@@ -16,7 +17,7 @@ use crate::{
     stack::{Matrix, Stack},
     work::Work,
 };
-use std::{borrow::Cow, fmt::Debug};
+use std::{borrow::Cow, fmt::Debug, ops::Range};
 
 /// The arithmetic below the sweeps: what a machine may do in its own way.
 ///
@@ -168,7 +169,7 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         if problem.objective.output() == End::Free {
             return error.clear();
         }
-        problem.objective.loss().output_credit(&memo.output, target, *samples, error);
+        problem.objective.output_credit(&memo.output, target, *samples, error);
     }
 
     fn weigh(
@@ -176,12 +177,20 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         problem: &Problem<Self>,
         activities: &Stack<R>,
         (duals, credit): (&mut Stack<R>, &mut Stack<R>),
+        memo: &mut Memo<R>,
         dual_step: DualStep<R>,
     ) {
         for (l, z) in activities.layers.iter().enumerate() {
-            let (f, lambda) = (credit.layers[l].data_mut(), duals.layers[l].data_mut());
-            let (step, rho) = (problem.objective.dual_step(l, dual_step), problem.objective.penalty(l));
-            self.kernel.credit(step, rho, z.data(), f, lambda);
+            let into = (&mut duals.layers[l], &mut credit.layers[l]);
+            weigh::weigh(&self.kernel, problem.objective.penalty(l), dual_step, z, into, &mut memo.signal);
+        }
+    }
+
+    fn precondition(&self, problem: &Problem<Self>, y: &mut Stack<R>, memo: &mut Memo<R>) {
+        for (l, y) in y.layers.iter_mut().enumerate() {
+            if let Some(penalty) = problem.objective.penalty(l) {
+                weigh::precondition(&self.kernel, penalty.weight(), y, &mut memo.signal);
+            }
         }
     }
 
@@ -233,8 +242,9 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         y.clear();
     }
 
-    fn copy(&self, x: &Stack<R>, y: &mut Stack<R>) {
-        y.copy_from(x);
+    fn copy(&self, x: &Stack<R>, y: &mut Stack<R>, layers: Range<usize>) {
+        let both = x.layers.iter().zip(&mut y.layers).take(layers.end).skip(layers.start);
+        both.for_each(|(x, y)| y.copy_from(x));
     }
 
     fn trim(&self, y: &mut Stack<R>, samples: usize) {

@@ -24,6 +24,8 @@ pub mod precision;
 pub mod real;
 pub mod rule;
 pub mod score;
+#[cfg(feature = "theory")]
+mod solve;
 pub mod stack;
 pub mod state;
 pub mod tensor_file;

@@ -4,11 +4,15 @@
 //! credit and weight gradients, the same way for every rule.
 
 mod backprop;
+#[cfg(feature = "theory")]
+mod equilibrium;
 mod first_step;
 mod fixed_prediction;
 mod primal_dual;
 
 pub use backprop::Backprop;
+#[cfg(feature = "theory")]
+pub use equilibrium::Equilibrium;
 pub use first_step::FirstStep;
 pub use fixed_prediction::FixedPrediction;
 pub use primal_dual::{Credit, Inner, PrimalDual};
@@ -184,6 +188,18 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
                 ..RuleFacts::new("mm", "method of multipliers: each activity step solved to tolerance, then λ += ρc")
             },
             build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?))),
+        },
+        #[cfg(feature = "theory")]
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] thm 3.4, 3.5",
+                iterative: false,
+                ..RuleFacts::new(
+                    "pc-equilibrium",
+                    "predictive coding at its equilibrium: the energy's minimum, solved for",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(Equilibrium::new(s)?))),
         },
         RuleInfo {
             facts: RuleFacts {

@@ -3,11 +3,9 @@
 mod advice;
 mod approach;
 mod curvature;
-mod dense;
 mod dispersion;
 mod equilibrium;
 mod follow;
-mod jacobian;
 mod krylov;
 mod lanczos;
 mod linearisation;
@@ -19,6 +17,7 @@ mod stiffness;
 mod watch;
 mod wave;
 
+use crate::solve::{dense, jacobian};
 pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};

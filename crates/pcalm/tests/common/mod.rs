@@ -174,7 +174,8 @@ pub fn run_rule<R: Real>(
 
 /// Settings with this budget; the rest as in the docs' defaults.
 pub fn settings(budget: usize, eta: f64) -> RuleSettings {
-    RuleSettings { budget, eta, ..RuleSettings::default() }
+    // With any η: `first-step` is BP with η = 1 alone.
+    RuleSettings { budget, eta, any_step: true, ..RuleSettings::default() }
 }
 
 /// Largest |a − b|.

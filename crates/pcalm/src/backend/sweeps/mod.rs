@@ -266,8 +266,16 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         Cow::Borrowed(stack)
     }
 
+    fn write(&self, numbers: &Stack<R>, y: &mut Stack<R>) {
+        numbers.layers.iter().zip(&mut y.layers).for_each(|(x, y)| y.copy_from(x));
+    }
+
     fn output<'s>(&self, memo: &'s Memo<R>) -> Cow<'s, Matrix<R>> {
         Cow::Borrowed(&memo.output)
+    }
+
+    fn input<'s>(&self, block: &'s Block<R>) -> Cow<'s, Matrix<R>> {
+        Cow::Borrowed(&block.input)
     }
 
     fn target<'s>(&self, block: &'s Block<R>) -> Cow<'s, Matrix<R>> {

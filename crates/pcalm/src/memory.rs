@@ -36,6 +36,9 @@ pub fn state_bytes<B: Host>(backend: &B, architecture: &Architecture, samples: u
     let size = backend.block_samples();
     let padded = |samples: usize| samples.checked_next_multiple_of(LANES);
     let columns = padded(size)?.checked_mul(samples / size)?.checked_add(padded(samples % size)?)?;
-    let numbers = rows(architecture, memory)?.checked_mul(columns as u128)?;
+    // One number for each unit of the widest layer is kept once for each block.
+    let widest = architecture.widths.iter().copied().max()? as u128;
+    let each = widest.checked_mul(samples.div_ceil(size) as u128)?;
+    let numbers = rows(architecture, memory)?.checked_mul(columns as u128)?.checked_add(each)?;
     u64::try_from(numbers.checked_mul(B::Real::BYTES as u128)?).ok()
 }

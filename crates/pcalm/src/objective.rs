@@ -168,6 +168,11 @@ impl<R: Real> Objective<R> {
         self.penalties.iter().map(|penalty| penalty.curvature_bounds()[0]).fold(f64::INFINITY, f64::min)
     }
 
+    /// A number that no eigenvalue of Π is below, on any layer.
+    pub fn least_weight(&self) -> f64 {
+        self.penalties.iter().map(|penalty| penalty.weight().bounds()[0]).fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether E = ½ρ‖c‖² with one ρ for all layers.
     pub fn is_uniform(&self) -> bool {
         self.penalties.iter().all(|penalty| penalty.rho().is_some() && *penalty == self.penalties[0])
@@ -176,6 +181,12 @@ impl<R: Real> Objective<R> {
     /// Whether E = ½ρ_l‖c‖² on every layer.
     pub fn has_scalars_alone(&self) -> bool {
         self.penalties.iter().all(|penalty| penalty.rho().is_some())
+    }
+
+    /// Whether E = ½Σρ_{l,i}c_i² on every layer.
+    pub fn weighs_by_units(&self) -> bool {
+        let by_units = |p: &Penalty<R>| matches!(p, Penalty::Quadratic(weight) if weight.of_unit(0).is_some());
+        self.penalties.iter().all(by_units)
     }
 
     /// Whether F is quadratic in a residual: every E is, and the loss.

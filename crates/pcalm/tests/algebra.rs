@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     Data, SHAPES, away_from_kinks, biased, derivative, distance_from_kinks, for_each_kind, inputs_of_phi, minibatch,
-    network, numbers, relative, run, settings, weighted,
+    network, numbers, objectives, relative, run, settings,
 };
 use pcalm::{
     activation::Activation,
@@ -13,6 +13,7 @@ use pcalm::{
     lagrangian::{DualStep, Lagrangian},
     loss::Loss,
     network::{Network, Placement},
+    objective::Objective,
     stack::{Matrix, Stack},
     state::State,
 };
@@ -77,6 +78,13 @@ fn activities_away_from_kinks(network: &Network<f64>, data: &Data) -> Stack<f64>
     (1..1000).map(|seed| random_stack(hidden, 1.5, seed)).find(clear).expect("a kink near every seed's activities")
 }
 
+/// All objectives on the first shape, the first of them on the others.
+fn some_objectives(network: &Network<f64>, loss: Loss, shape: (&[usize], bool)) -> Vec<(String, Objective<f64>)> {
+    let mut all = objectives(network, loss);
+    all.truncate(if shape == SHAPES[0] { all.len() } else { 1 });
+    all
+}
+
 /// Every shape and kind at random activities: calls `body` with the block's Lagrangian and a state
 /// that holds activities away from kinks and random duals.
 fn at_random_states(
@@ -86,15 +94,16 @@ fn at_random_states(
         for_each_kind(|activation, placement, loss, what| {
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
-            let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
-            let mut minibatch = minibatch(&network, &data, weighted(loss, &rho));
-            let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
-                lagrangian.forward(state);
-                place(state.activities_mut(), &z);
-                state.duals_mut().copy_from(&random_stack(&network.widths()[..network.hidden()], 1.0, 31));
-                body(lagrangian, state, &network, what);
-            };
-            minibatch.map(&network, look).unwrap();
+            for (objective, made) in some_objectives(&network, loss, shape) {
+                let mut minibatch = minibatch(&network, &data, made);
+                let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
+                    lagrangian.forward(state);
+                    place(state.activities_mut(), &z);
+                    state.duals_mut().copy_from(&random_stack(&network.widths()[..network.hidden()], 1.0, 31));
+                    body(lagrangian, state, &network, &format!("{what} {objective}"));
+                };
+                minibatch.map(&network, look).unwrap();
+            }
         });
     }
 }
@@ -160,35 +169,36 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
             let duals = random_stack(&network.widths()[..network.hidden()], 1.0, 31);
-            let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
-            let at_state = |network: &Network<f64>| {
-                let mut minibatch = minibatch(network, &data, weighted(loss, &rho));
-                let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
-                    lagrangian.forward(state);
-                    place(state.activities_mut(), &z);
-                    state.duals_mut().copy_from(&duals);
-                    lagrangian.credit(state, DualStep::Still);
+            for (objective, made) in some_objectives(&network, loss, shape) {
+                let at_state = |network: &Network<f64>| {
+                    let mut minibatch = minibatch(network, &data, made.clone());
+                    let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
+                        lagrangian.forward(state);
+                        place(state.activities_mut(), &z);
+                        state.duals_mut().copy_from(&duals);
+                        lagrangian.credit(state, DualStep::Still);
+                    };
+                    minibatch.map(network, set).unwrap();
+                    minibatch
                 };
-                minibatch.map(network, set).unwrap();
-                minibatch
-            };
-            let mut found = Gradient::zeros(&network);
-            at_state(&network).weight_gradient(&network, &mut found).unwrap();
-            for (l, found) in found.edges.iter().enumerate() {
-                let mut moved = network.clone();
-                let wanted: Vec<f64> = (0..found.len())
-                    .map(|i| {
-                        let w = network.dense()[l].parameters()[i];
-                        let slope = derivative(STEP, |t| {
-                            moved.weights_mut()[l][i] = w + t;
-                            at_state(&moved).energies(&moved).unwrap().lagrangian() / SAMPLES as f64
-                        });
-                        moved.weights_mut()[l][i] = w;
-                        slope
-                    })
-                    .collect();
-                let error = relative(found, &wanted);
-                assert!(error < TOLERANCE, "{what}, W_{}: relative error {error:e}", l + 1);
+                let mut found = Gradient::zeros(&network);
+                at_state(&network).weight_gradient(&network, &mut found).unwrap();
+                for (l, found) in found.edges.iter().enumerate() {
+                    let mut moved = network.clone();
+                    let wanted: Vec<f64> = (0..found.len())
+                        .map(|i| {
+                            let w = network.dense()[l].parameters()[i];
+                            let slope = derivative(STEP, |t| {
+                                moved.weights_mut()[l][i] = w + t;
+                                at_state(&moved).energies(&moved).unwrap().lagrangian() / SAMPLES as f64
+                            });
+                            moved.weights_mut()[l][i] = w;
+                            slope
+                        })
+                        .collect();
+                    let error = relative(found, &wanted);
+                    assert!(error < TOLERANCE, "{what} {objective}, W_{}: relative error {error:e}", l + 1);
+                }
             }
         });
     }

@@ -15,7 +15,7 @@ use pcalm::{
     network::{Network, Placement},
     optimizer::{OPTIMIZERS, Optimizer, Schedule, Settings},
     parametrization::{Architecture, PARAMETRIZATIONS},
-    rule::{self, Credit, RuleInfo, RuleSettings, rules},
+    rule::{self, Credit, Pace, RuleInfo, RuleSettings, rules},
     train::Trainer,
 };
 use std::collections::BTreeSet;
@@ -112,7 +112,8 @@ fn converged_means_that_nothing_is_left_to_do() {
         // Linear, where all of them are known to converge.
         let network = network(&[3, 5, 5, 4, 2], true, Activation::Identity, Placement::Pre, 4);
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 4);
-        let base = settings(100_000, 0.8 * default_step(&network, &data, Loss::SquaredError));
+        let eta = 0.8 * default_step(&network, &data, Loss::SquaredError);
+        let base = settings(100_000, if info.facts.pace == Pace::One { 1.0 } else { eta });
         let long = RuleSettings { tolerance: Some(tolerance), inner_tolerance: 1e-9, nesterov: 0.5, ..base };
         let mut done = run(info.facts.name, &network, &data, Loss::SquaredError, &long);
         assert_eq!(done.report.stop, Stop::Converged, "{}", info.facts.name);

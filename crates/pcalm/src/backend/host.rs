@@ -99,6 +99,8 @@ pub struct Memo<R> {
     pub(crate) signal: Matrix<R>,
     /// What a fused pass keeps of the layer at hand and of the one above; the sweeps add up a node's edges in one.
     pub(crate) rolling: [Rolling<R>; 2],
+    /// A number for each unit of the layer at hand, for a fused pass.
+    pub(crate) units: Vec<R>,
 }
 
 /// What a fused pass keeps of one layer, in buffers of the widest layer's size.
@@ -120,6 +122,7 @@ impl<R: Real> Memo<R> {
             slopes: Slopes::of_edges(network, samples, false),
             signal: buffer(),
             rolling: [rolling(), rolling()],
+            units: vec![R::zero(); widest],
         }
     }
 }
@@ -128,7 +131,8 @@ impl<R: Real> Held for Memo<R> {
     fn bytes(&self) -> usize {
         let rolling = self.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
         let slopes = self.slopes.iter().flat_map(Slopes::buffers);
-        rolling.chain(slopes).chain([&self.output, &self.signal]).map(Matrix::bytes).sum()
+        let matrices = rolling.chain(slopes).chain([&self.output, &self.signal]).map(Matrix::bytes).sum::<usize>();
+        matrices + self.units.len() * size_of::<R>()
     }
 }
 

@@ -143,6 +143,7 @@ impl<'s, 'a> Search<'s, 'a> {
     pub fn step(&mut self, pinned: &mut Vec<usize>, tolerance: f64) -> bool {
         let seen = self.seen(pinned);
         let found = self.obstacle(pinned, &seen);
+        if std::env::var("DBG").is_ok() { eprintln!("F {:.16} along {:.3e} off {:.3e} worst {:?} pinned {:?} dist {:?}", self.energy, found.along, found.off, found.worst, pinned.iter().map(|&k| (self.kinks[k].layer, self.kinks[k].unit)).collect::<Vec<_>>(), seen.iter().map(|s| s.distance).collect::<Vec<_>>()); }
         if let Some((at, side)) = found.worst.filter(|_| found.off > tolerance && found.off > found.along) {
             self.let_go(pinned.remove(at), &seen[at], side);
             return true;

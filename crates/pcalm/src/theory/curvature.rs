@@ -30,24 +30,35 @@ pub struct Curvature {
     pub iterations: usize,
 }
 
-/// A symmetric map on the stacked activities at the forward pass: h H + k CᵀC.
+/// A symmetric map on the stacked activities at the forward pass: h H + r CᵀPC + k CᵀC, P = diag(E_l''(0)).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operator {
     /// h, the share of the Hessian H of the PC energy F.
     pub energy: f64,
+    /// r, the share of CᵀPC, the Hessian without the loss.
+    pub residual: f64,
     /// k, the share of CᵀC, the constraints alone.
     pub constraint: f64,
+    /// Whether the eigenvalues are those of Π⁻¹ times the map, which preconditioned steps see.
+    pub preconditioned: bool,
 }
 
 impl Operator {
     /// H.
-    pub const ENERGY: Operator = Operator { energy: 1.0, constraint: 0.0 };
+    pub const ENERGY: Operator = Operator { energy: 1.0, residual: 0.0, constraint: 0.0, preconditioned: false };
+    /// CᵀPC.
+    pub const RESIDUAL: Operator = Operator { energy: 0.0, residual: 1.0, ..Operator::ENERGY };
     /// CᵀC.
-    pub const CONSTRAINT: Operator = Operator { energy: 0.0, constraint: 1.0 };
+    pub const CONSTRAINT: Operator = Operator { energy: 0.0, constraint: 1.0, ..Operator::ENERGY };
 
     /// 2H + αCᵀC, whose largest eigenvalue times η must stay below 4.
     pub fn stability(alpha: f64) -> Operator {
-        Operator { energy: 2.0, constraint: alpha }
+        Operator { energy: 2.0, constraint: alpha, ..Operator::ENERGY }
+    }
+
+    /// Π⁻¹ times the same.
+    pub fn preconditioned(self) -> Operator {
+        Operator { preconditioned: true, ..self }
     }
 }
 
@@ -141,7 +152,7 @@ fn power_iteration<B: Host>(
             return Err(Error::Interrupted);
         }
         map.apply(lagrangian, state, &v, &mut product);
-        let found = lagrangian.inner(&v, &product);
+        let found = map.quotients(lagrangian, state, &v, &mut product);
         let change = found.iter().zip(&eigenvalues).map(|(a, b)| (a - b).abs() / a.abs());
         // Only the largest matters, but a sample whose quotient still grows may overtake it.
         let settled = change.into_iter().all(|c| c <= tolerance);
@@ -169,7 +180,9 @@ pub(super) fn random_directions<R: Real>(like: &Stack<R>, samples: usize) -> Sta
 /// An [`Operator`] at the forward pass in a state.
 pub(super) struct AppliedOperator<R> {
     energy: R,
+    residual: R,
     constraint: R,
+    preconditioned: bool,
     /// The diagonal φ'' terms, each with its layer; none where they are zero.
     diagonals: Vec<(usize, Matrix<R>)>,
     /// Added to every eigenvalue. Only the φ'' term can make H indefinite, and where it is large
@@ -183,7 +196,7 @@ pub(super) struct AppliedOperator<R> {
 impl<R: Real> AppliedOperator<R> {
     pub fn new<B: Host<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<B>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
-        let (energy, constraint) = (R::of(operator.energy), R::of(operator.constraint));
+        let [energy, residual, constraint] = [operator.energy, operator.residual, operator.constraint].map(R::of);
         let mut diagonals = Vec::new();
         let output = problem.network.depth();
         for (_, edge) in problem.network.entering(output).filter(|_| operator.energy != 0.0) {
@@ -202,7 +215,17 @@ impl<R: Real> AppliedOperator<R> {
         }
         let entries = diagonals.iter().flat_map(|(_, diagonal)| diagonal.data());
         let lowest = entries.fold(R::zero(), |m, &d| m.min(d));
-        AppliedOperator { energy, constraint, diagonals, shift: -lowest, image: state.credit.clone() }
+        // Beside Π the shift is a multiple of it.
+        let least = if operator.preconditioned { problem.objective.least_weight() } else { 1.0 };
+        AppliedOperator {
+            energy,
+            residual,
+            constraint,
+            preconditioned: operator.preconditioned,
+            diagonals,
+            shift: -lowest / R::of(least),
+            image: state.credit.clone(),
+        }
     }
 
     /// What is added to every eigenvalue.
@@ -227,7 +250,9 @@ impl<R: Real> AppliedOperator<R> {
         }
         for (l, (credit, image)) in state.credit_mut().layers.iter_mut().zip(&self.image.layers).enumerate() {
             match objective.penalty(l.min(hidden - 1)) {
-                Some(penalty) if l < hidden => penalty.stiffen(self.energy, self.constraint, image, credit),
+                Some(penalty) if l < hidden => {
+                    penalty.stiffen(self.energy + self.residual, self.constraint, image, credit);
+                }
                 _ if l == hidden && objective.output() == End::Held => {
                     let pairs = credit.data_mut().iter_mut().zip(image.data());
                     pairs.for_each(|(c, &v)| *c = -self.energy * v);
@@ -243,12 +268,38 @@ impl<R: Real> AppliedOperator<R> {
             }
         }
         if self.shift > R::zero() {
-            for (product, v) in product.layers.iter_mut().zip(&v.layers) {
-                for (p, &v) in product.data_mut().iter_mut().zip(v.data()) {
-                    *p += self.shift * v;
-                }
+            let shifted = if self.preconditioned { self.weighed(lagrangian, v) } else { v.clone() };
+            lagrangian.combine(self.shift, &shifted, R::one(), product);
+        }
+    }
+
+    /// Each sample's Rayleigh quotient of v, whose image is `product`; with Π beside the map, ⟨v, Av⟩/⟨v, Πv⟩, and
+    /// `product` ← Π⁻¹Av.
+    pub fn quotients<B: Host<Real = R>>(
+        &self,
+        lagrangian: &Lagrangian<B>,
+        state: &mut State<B>,
+        v: &Stack<R>,
+        product: &mut Stack<R>,
+    ) -> Vec<f64> {
+        let found = lagrangian.inner(v, product);
+        if !self.preconditioned {
+            return found;
+        }
+        let weights = lagrangian.inner(v, &self.weighed(lagrangian, v));
+        lagrangian.backend().precondition(lagrangian.problem(), product, &mut state.memo);
+        found.iter().zip(weights).map(|(found, weight)| found / weight).collect()
+    }
+
+    /// Π v.
+    fn weighed<B: Host<Real = R>>(&self, lagrangian: &Lagrangian<B>, v: &Stack<R>) -> Stack<R> {
+        let mut image = v.clone();
+        for (l, (image, v)) in image.layers.iter_mut().zip(&v.layers).enumerate() {
+            if let Some(penalty) = lagrangian.problem().objective.penalty(l) {
+                penalty.weight().apply(R::one(), R::zero(), v, image);
             }
         }
+        image
     }
 }
 

@@ -5,4 +5,7 @@ mod lanczos;
 mod step_size;
 
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
-pub use step_size::{AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, stability_bound};
+pub use step_size::{
+    AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, precision_bound,
+    preconditioned_bound, preconditioned_step, stability_bound,
+};

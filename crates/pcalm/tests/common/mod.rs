@@ -5,8 +5,10 @@ pub mod graphs;
 
 use nalgebra::DMatrix;
 use pcalm::{
+    Precision,
     activation::{ACTIVATIONS, Activation},
     backend::Reference,
+    energy_shape::{ENERGY_SHAPES, EnergyShape},
     gradient::Gradient,
     loss::Loss,
     minibatch::{Batch, Minibatch, Report},
@@ -137,14 +139,48 @@ pub fn iterative_rules() -> Vec<&'static str> {
     rule::rules::<Reference<f64>>().iter().filter(|info| info.facts.iterative).map(|info| info.facts.name).collect()
 }
 
-/// Without the solves of `mm`, which end by a tolerance: not after the same steps in another number type.
+/// Without those that solve to a tolerance: not after the same steps in another number type.
 pub fn without_solves(names: Vec<&'static str>) -> Vec<&'static str> {
-    names.into_iter().filter(|name| *name != "mm").collect()
+    names.into_iter().filter(|name| !["mm", "pc-equilibrium"].contains(name)).collect()
 }
 
 /// An objective with these penalties ρ.
 pub fn weighted<R: Real>(loss: Loss, rho: &[f64]) -> Objective<R> {
     Objective::new(loss, rho).unwrap()
+}
+
+/// Precisions of every kind for a network's edges: by number, by unit, and full; that of the output one number where the
+/// loss takes no more.
+pub fn precisions<R: Real>(network: &Network<R>, loss: Loss, kind: &str) -> Vec<Precision> {
+    let widths = network.widths();
+    let of = |(l, &n): (usize, &usize)| match kind {
+        "scalar" => Precision::Scalar(0.4 + 0.3 * l as f64),
+        _ if l == network.hidden() && loss != Loss::SquaredError => Precision::Scalar(1.7),
+        "diagonal" => Precision::Diagonal(numbers(n, 400 + l as u64).iter().map(|v| 1.2 + v).collect()),
+        _ => {
+            let a = DMatrix::from_vec(n, n, numbers(n * n, 600 + l as u64));
+            let spd = &a * a.transpose() + DMatrix::identity(n, n) * 0.5;
+            // Symmetric to the bit, as those who write files make them.
+            Precision::Full((0..n * n).map(|k| spd[(k / n, k % n)].max(spd[(k % n, k / n)])).collect())
+        }
+    };
+    widths.iter().enumerate().map(of).collect()
+}
+
+/// Every way to weigh residuals: penalties, precisions of every kind, and energies of every shape.
+pub fn objectives<R: Real>(network: &Network<R>, loss: Loss) -> Vec<(String, Objective<R>)> {
+    let rho: Vec<f64> = (0..network.hidden()).map(|l| 0.5 + 0.4 * l as f64).collect();
+    let made = |what: String, rho: &[f64], kind: &str, shape| {
+        let precisions = if kind == "none" { Vec::new() } else { precisions(network, loss, kind) };
+        (what, Objective::weighted(loss, rho, &precisions, shape).unwrap())
+    };
+    let kinds = ["scalar", "diagonal", "full"].map(|kind| made(kind.into(), &[0.8], kind, EnergyShape::HalfSquare));
+    let shaped = ENERGY_SHAPES.iter().skip(1).map(|info| {
+        let kind = if info.scaled { "diagonal" } else { "scalar" };
+        // A δ that no residual of the cases is within a difference's step of: there h'' of `huber` jumps.
+        made(info.name.into(), &[1.0], kind, info.at(0.777).unwrap())
+    });
+    [made("ρ".into(), &rho, "none", EnergyShape::HalfSquare)].into_iter().chain(kinds).chain(shaped).collect()
 }
 
 /// `data` loaded for `network`; with a bare loss, ρ is 1.

@@ -26,6 +26,7 @@ use crate::{
     dual_step::DualStep,
     network::{Chain, Placement},
     penalty::Penalty,
+    precision::Weighting,
     stack::{LANES, Matrix},
     work::Work,
 };
@@ -83,7 +84,7 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     let (block, hidden) = (problem.block, chain.depth() - 1);
     check(chain, problem, &moving, COLS);
     let Moving { activities, duals, credit, memo, front } = moving;
-    let Memo { output, signal, rolling, .. } = memo;
+    let Memo { output, signal, rolling, units, .. } = memo;
     let lowest = front.saturating_sub(1);
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
     let signal = start(signal);
@@ -96,15 +97,16 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
         if *front > 0 {
             std::slice::from_raw_parts_mut(here.q, chain.widths()[lowest] * COLS).fill(0.0);
         } else {
-            let rho = rho(problem, 0);
-            let steps = Steps::<V>::new(dual_step.at(rho), rho);
             let (z, lambda) = (layer(0), start(&mut duals.layers[0]));
-            let drive = block.drive.layers[0].data();
-            let mut at = 0;
-            while at < drive.len() {
-                let c = V::load(z.add(at)).sub(V::load(drive.as_ptr().add(at)));
-                steps.credit(c, lambda.add(at)).store(here.q.add(at));
-                at += V::LANES;
+            for (row, drive) in block.drive.layers[0].data().chunks_exact(COLS).enumerate() {
+                let rho = rho(problem, 0, row);
+                let steps = Steps::<V>::new(dual_step.at(rho), rho);
+                let mut at = row * COLS;
+                for drive in drive.chunks_exact(V::LANES) {
+                    let c = V::load(z.add(at)).sub(V::load(drive.as_ptr()));
+                    steps.credit(c, lambda.add(at)).store(here.q.add(at));
+                    at += V::LANES;
+                }
             }
         }
         if !POST {
@@ -115,11 +117,11 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let (bias, scale, z) = (start_of_bias(dense.bias()), V::splat(dense.scale()), layer(l));
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
-                let rho = rho(problem, l + 1);
                 let take = FusedCredit::<V, P, POST, COLS, false> {
                     scale,
                     bias,
-                    steps: Steps::new(dual_step.at(rho), rho),
+                    alpha: V::splat(dual_step.at(rho(problem, l + 1, 0))),
+                    rho: penalties(problem, l + 1, chain.widths()[l + 1], units),
                     skip,
                     below: z,
                     z: layer(l + 1),
@@ -232,7 +234,9 @@ struct FusedCredit<V, P, const POST: bool, const COLS: usize, const BIAS: bool> 
     scale: V,
     /// b, with `BIAS`.
     bias: *const f32,
-    steps: Steps<V>,
+    alpha: V,
+    /// ρ of each unit.
+    rho: *const f32,
     skip: bool,
     /// z_l.
     below: *const f32,
@@ -249,8 +253,8 @@ struct FusedCredit<V, P, const POST: bool, const COLS: usize, const BIAS: bool> 
 impl<V, P, const POST: bool, const COLS: usize> FusedCredit<V, P, POST, COLS, false> {
     #[inline(always)]
     fn with_bias(self) -> FusedCredit<V, P, POST, COLS, true> {
-        let FusedCredit { scale, bias, steps, skip, below, z, lambda, above, signal, phi } = self;
-        FusedCredit { scale, bias, steps, skip, below, z, lambda, above, signal, phi }
+        let FusedCredit { scale, bias, alpha, rho, skip, below, z, lambda, above, signal, phi } = self;
+        FusedCredit { scale, bias, alpha, rho, skip, below, z, lambda, above, signal, phi }
     }
 }
 
@@ -278,7 +282,8 @@ impl<V: Vector, P: Phi, const POST: bool, const COLS: usize, const BIAS: bool> E
                 (sum.mul(self.scale), sum)
             };
             let z = V::load(self.z.add(at));
-            let q = self.steps.credit(z.sub(f), self.lambda.add(at));
+            let steps = Steps { alpha: self.alpha, rho: V::splat(*self.rho.add(row)) };
+            let q = steps.credit(z.sub(f), self.lambda.add(at));
             q.store(self.above.q.add(at));
             if POST {
                 slope.mul(q).store(self.signal.add(at));
@@ -320,7 +325,17 @@ impl<V: Vector, P: Phi, const POST: bool, const COLS: usize> Epilogue<V> for Pul
     }
 }
 
-/// ρ of a 0-based layer; 0 where nothing holds it.
-fn rho(problem: &Problem<Cpu>, l: usize) -> f32 {
-    problem.objective.penalty(l).and_then(Penalty::rho).unwrap_or(0.0)
+/// ρ of a unit of a 0-based layer; 0 where nothing holds it.
+fn rho(problem: &Problem<Cpu>, l: usize, unit: usize) -> f32 {
+    problem.objective.penalty(l).and_then(|penalty| penalty.weight().of_unit(unit)).unwrap_or(0.0)
+}
+
+/// ρ of every unit of a 0-based layer of this width; `units` is written to where they are one number.
+fn penalties(problem: &Problem<Cpu>, l: usize, width: usize, units: &mut [f32]) -> *const f32 {
+    if let Some(Weighting::Diagonal(p)) = problem.objective.penalty(l).map(Penalty::weight) {
+        assert!(p.len() == width);
+        return p.as_ptr();
+    }
+    units[..width].fill(rho(problem, l, 0));
+    units.as_ptr()
 }

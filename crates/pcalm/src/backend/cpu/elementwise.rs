@@ -8,8 +8,8 @@ use crate::stack::LANES;
 /// α and ρ of one layer.
 #[derive(Clone, Copy)]
 pub struct Steps<V> {
-    alpha: V,
-    rho: V,
+    pub alpha: V,
+    pub rho: V,
 }
 
 impl<V: Vector> Steps<V> {

@@ -191,7 +191,9 @@ impl Kernel for Simd {
     fn fused(&self, problem: &Problem<Cpu>, moving: Moving<Cpu>, dual_step: DualStep<f32>, eta: f32) -> Option<Work> {
         // Larger blocks than `block_samples` come only from callers who cut their own.
         let chain = problem.network.as_chain().filter(|_| moving.memo.output.cols() <= cycle::FULL)?;
-        if problem.objective.output() == End::Free || !problem.objective.has_scalars_alone() {
+        // The method of multipliers moves each unit's dual by a step of its own, once a solve.
+        let by_units = dual_step != DualStep::Penalty && problem.objective.weighs_by_units();
+        if problem.objective.output() == End::Free || !(by_units || problem.objective.has_scalars_alone()) {
             return None;
         }
         let mut work = Work::default();

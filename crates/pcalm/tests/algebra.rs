@@ -4,9 +4,10 @@ mod common;
 
 use common::{
     Data, SHAPES, away_from_kinks, biased, derivative, distance_from_kinks, for_each_kind, inputs_of_phi, minibatch,
-    network, numbers, objectives, relative, run, settings,
+    network, numbers, objectives, precisions, relative, run, settings,
 };
 use pcalm::{
+    EnergyShape,
     activation::Activation,
     backend::Reference,
     gradient::Gradient,
@@ -79,9 +80,30 @@ fn activities_away_from_kinks(network: &Network<f64>, data: &Data) -> Stack<f64>
 }
 
 /// All objectives on the first shape, the first of them on the others.
-fn some_objectives(network: &Network<f64>, loss: Loss, shape: (&[usize], bool)) -> Vec<(String, Objective<f64>)> {
+fn some_objectives(
+    network: &Network<f64>,
+    (data, z): (&Data, &Stack<f64>),
+    loss: Loss,
+    shape: (&[usize], bool),
+) -> Vec<(String, Objective<f64>)> {
     let mut all = objectives(network, loss);
     all.truncate(if shape == SHAPES[0] { all.len() } else { 1 });
+    // Where |c| is δ, h'' of `huber` jumps: differences want a δ that no residual is near.
+    let mut residuals = z.clone();
+    let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
+        lagrangian.forward(state);
+        place(state.activities_mut(), z);
+        let mut c = z.clone();
+        lagrangian.residuals(state, &mut c);
+        c
+    };
+    residuals.copy_from(&minibatch(network, data, loss).map(network, look).unwrap()[0]);
+    let near = |delta: f64| unload(&residuals).concat().iter().any(|c| (c.abs() - delta).abs() < MARGIN);
+    let delta = (0..1000).map(|i| 0.7 + 0.003 * f64::from(i)).find(|d| !near(*d)).unwrap();
+    for (_, objective) in all.iter_mut().filter(|(name, _)| name == "huber") {
+        let precisions = precisions(network, loss, "diagonal");
+        *objective = Objective::weighted(loss, &[1.0], &precisions, EnergyShape::Huber(delta)).unwrap();
+    }
     all
 }
 
@@ -94,7 +116,7 @@ fn at_random_states(
         for_each_kind(|activation, placement, loss, what| {
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
-            for (objective, made) in some_objectives(&network, loss, shape) {
+            for (objective, made) in some_objectives(&network, (&data, &z), loss, shape) {
                 let mut minibatch = minibatch(&network, &data, made);
                 let look = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {
                     lagrangian.forward(state);
@@ -169,7 +191,7 @@ fn the_weight_gradient_is_the_derivative_of_the_augmented_lagrangian_at_any_stat
             let (network, data) = case(shape, (activation, placement, loss), 5);
             let z = activities_away_from_kinks(&network, &data);
             let duals = random_stack(&network.widths()[..network.hidden()], 1.0, 31);
-            for (objective, made) in some_objectives(&network, loss, shape) {
+            for (objective, made) in some_objectives(&network, (&data, &z), loss, shape) {
                 let at_state = |network: &Network<f64>| {
                     let mut minibatch = minibatch(network, &data, made.clone());
                     let set = |lagrangian: &Lagrangian<Reference<f64>>, state: &mut State<Reference<f64>>| {

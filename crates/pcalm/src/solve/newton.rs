@@ -112,13 +112,10 @@ impl<'s, 'a> Search<'s, 'a> {
             }
             // The gradient across the kinks, ν of the least ‖g − Σ ν_j A_j‖.
             let range = self.range(layer);
-            let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             let normal = |i: usize| &seen[here[i]].normal[..];
-            let gram = Mat::from_fn(here.len(), here.len(), |i, j| {
-                inner(normal(i), normal(j)) * if i == j { 1.0 + 1e-14 } else { 1.0 }
-            });
             let right = Mat::from_fn(here.len(), 1, |i, _| inner(normal(i), &self.gradient[range.clone()]));
-            let Some(factors) = Cholesky::new(&gram) else { continue };
+            let kinks: Vec<&Seen> = here.iter().map(|&i| &seen[i]).collect();
+            let Some(factors) = Cholesky::new(&gram(&kinks)) else { continue };
             let across = factors.solve(right);
             for (i, &at) in here.iter().enumerate() {
                 let (nu, length) = (across[(i, 0)], inner(normal(i), normal(i)).sqrt());
@@ -143,7 +140,6 @@ impl<'s, 'a> Search<'s, 'a> {
     pub fn step(&mut self, pinned: &mut Vec<usize>, tolerance: f64) -> bool {
         let seen = self.seen(pinned);
         let found = self.obstacle(pinned, &seen);
-        if std::env::var("DBG").is_ok() { eprintln!("F {:.16} along {:.3e} off {:.3e} worst {:?} pinned {:?} dist {:?}", self.energy, found.along, found.off, found.worst, pinned.iter().map(|&k| (self.kinks[k].layer, self.kinks[k].unit)).collect::<Vec<_>>(), seen.iter().map(|s| s.distance).collect::<Vec<_>>()); }
         if let Some((at, side)) = found.worst.filter(|_| found.off > tolerance && found.off > found.along) {
             self.let_go(pinned.remove(at), &seen[at], side);
             return true;
@@ -179,7 +175,26 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         let solved = factor(&hessian, scale)?.solve(right);
-        Some((0..self.z.len()).map(|i| solved[(i, 0)]).collect())
+        let mut direction: Vec<f64> = (0..self.z.len()).map(|i| solved[(i, 0)]).collect();
+        self.onto_kinks(&mut direction, pinned, seen);
+        Some(direction)
+    }
+
+    /// Takes from a direction what would leave the pinned kinks: springs give way a little, and F bends there.
+    fn onto_kinks(&self, direction: &mut [f64], pinned: &[usize], seen: &[Seen]) {
+        for layer in 0..self.state.activities.layers.len() {
+            let here: Vec<&Seen> =
+                pinned.iter().zip(seen).filter(|(k, _)| self.kinks[**k].layer == layer).map(|(_, s)| s).collect();
+            let range = self.range(layer);
+            let Some(factors) = (!here.is_empty()).then(|| Cholesky::new(&gram(&here))).flatten() else { continue };
+            // A d is to be what leads back onto the kink.
+            let off = |s: &Seen| inner(&s.normal, &direction[range.clone()]) + s.distance;
+            let right = Mat::from_fn(here.len(), 1, |i, _| off(here[i]));
+            let correction = factors.solve(right);
+            for (i, s) in here.iter().enumerate() {
+                direction[range.clone()].iter_mut().zip(&s.normal).for_each(|(d, a)| *d -= correction[(i, 0)] * a);
+            }
+        }
     }
 
     fn beyond(&self, from: &[f64], t: f64, direction: &[f64]) -> Vec<f64> {
@@ -210,7 +225,7 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// To the first minimum of F along the direction, at most the whole step; pins the kink that it lies on.
     fn descend_over_kinks(&mut self, direction: &[f64], pinned: &mut Vec<usize>) -> bool {
-        let (from, energy) = (self.z.clone(), self.energy);
+        let (from, energy, start) = (self.z.clone(), self.energy, self.slope(direction));
         let crossings = self.crossings(&from, direction, pinned);
         let mut slope = |search: &mut Self, t: f64| {
             search.go(search.beyond(&from, t, direction));
@@ -222,7 +237,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let middle = |i: usize| 0.5 * (ends[i] + i.checked_sub(1).map_or(0.0, |before| ends[before]));
         let last = ends.len() - 1;
         let (mut falling, mut rising) = (None, None);
-        if slope(self, 1.0) <= 0.0 && self.energy < energy {
+        // At a minimum F falls by less than its own rounding.
+        let rounding = 1e-14 * (1.0 + energy.abs());
+        if slope(self, 1.0) <= 0.0 && (self.energy < energy || start.abs() <= rounding) {
             return true;
         }
         // A segment whose middle rises, after one whose middle falls.
@@ -249,7 +266,7 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         let t = self.root(bracket, &mut slope);
         let _ = slope(self, t);
-        if self.energy < energy {
+        if self.energy < energy || (start.abs() <= rounding && self.energy <= energy + rounding) {
             return true;
         }
         // Not convex along the line, or at the end of what the numbers resolve.
@@ -302,6 +319,17 @@ impl<'s, 'a> Search<'s, 'a> {
         found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         found
     }
+}
+
+fn inner(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// AAᵀ of kinks of one layer; a trace more on the diagonal, for more kinks than units.
+fn gram(kinks: &[&Seen]) -> Mat<f64> {
+    Mat::from_fn(kinks.len(), kinks.len(), |i, j| {
+        inner(&kinks[i].normal, &kinks[j].normal) * if i == j { 1.0 + 1e-14 } else { 1.0 }
+    })
 }
 
 /// The factors of H + μ, μ = 0 where that is positive definite.

@@ -177,7 +177,6 @@ pub fn objectives<R: Real>(network: &Network<R>, loss: Loss) -> Vec<(String, Obj
     let kinds = ["scalar", "diagonal", "full"].map(|kind| made(kind.into(), &[0.8], kind, EnergyShape::HalfSquare));
     let shaped = ENERGY_SHAPES.iter().skip(1).map(|info| {
         let kind = if info.scaled { "diagonal" } else { "scalar" };
-        // A δ that no residual of the cases is within a difference's step of: there h'' of `huber` jumps.
         made(info.name.into(), &[1.0], kind, info.at(0.777).unwrap())
     });
     [made("ρ".into(), &rho, "none", EnergyShape::HalfSquare)].into_iter().chain(kinds).chain(shaped).collect()

@@ -10,7 +10,7 @@ use std::{
 const PERIOD: Duration = Duration::from_secs(30);
 
 /// The pace of a log about one piece of work.
-pub struct Pace {
+pub struct LogPace {
     begin: Instant,
     /// The share of the work that was done at the beginning.
     from: f64,
@@ -24,10 +24,10 @@ pub struct Times {
     left: Option<Duration>,
 }
 
-impl Pace {
+impl LogPace {
     /// Of work that begins at `now`, with a share of it done before.
     pub fn new(now: Instant, from: f64) -> Self {
-        Pace { begin: now, from, last: now }
+        LogPace { begin: now, from, last: now }
     }
 
     /// The times to tell, if a line is due at `now`; the next is a period later.
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_line_is_due_once_a_period_however_often_one_asks() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, 0.0);
+        let mut pace = LogPace::new(start, 0.0);
         let asked = (0..=100).filter(|s| pace.due(start + Duration::from_secs(*s), 0.5).is_some());
         assert_eq!(asked.collect::<Vec<_>>(), [30, 60, 90]);
     }
@@ -67,7 +67,7 @@ mod tests {
     fn the_time_left_is_reckoned_by_what_was_done_since_the_beginning() {
         let start = Instant::now();
         // A fifth was there before; two fifths in 60 seconds leave two for another 60.
-        let mut pace = Pace::new(start, 0.2);
+        let mut pace = LogPace::new(start, 0.2);
         let times = pace.due(start + Duration::from_secs(60), 0.6).unwrap();
         assert!(times.left.unwrap().abs_diff(Duration::from_secs(60)) < Duration::from_millis(1));
         assert_eq!(
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn where_nothing_has_moved_there_is_no_time_left_to_tell() {
         let start = Instant::now();
-        let times = Pace::new(start, 0.5).due(start + PERIOD, 0.5).unwrap();
+        let times = LogPace::new(start, 0.5).due(start + PERIOD, 0.5).unwrap();
         assert_eq!(times.to_string(), "00:00:30 elapsed");
     }
 }

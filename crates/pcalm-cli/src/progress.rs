@@ -1,6 +1,6 @@
 //! Progress of a run on stderr: a bar on a terminal, a line now and then in a log.
 
-use crate::{output, pace::Pace};
+use crate::{output, pace::LogPace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::run::{RunNews, Sign};
 use std::time::Instant;
@@ -13,7 +13,7 @@ pub struct Display {
     quiet: bool,
     bar: ProgressBar,
     /// Of the log, where there is no bar to be seen.
-    pace: Option<Pace>,
+    pace: Option<LogPace>,
     /// The last result on the test samples, in words.
     test: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Display {
                 self.bar.set_position(step);
                 self.bar.reset_eta();
                 let logs = !self.quiet && self.bar.is_hidden();
-                self.pace = logs.then(|| Pace::new(Instant::now(), share(step, steps)));
+                self.pace = logs.then(|| LogPace::new(Instant::now(), share(step, steps)));
                 if bound.is_some() {
                     self.bar.set_message(format!("η = {eta:.4}"));
                 }

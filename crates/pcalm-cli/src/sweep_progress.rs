@@ -1,6 +1,6 @@
 //! Progress over a whole grid, on stderr: a bar on a terminal; in a log a line per cell, and one now and then.
 
-use crate::{output, pace::Pace, progress::unstable};
+use crate::{output, pace::LogPace, progress::unstable};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcalm_lab::{
     outcome::RunEnd,
@@ -21,7 +21,7 @@ pub struct SweepDisplay {
 struct DisplayState {
     bar: ProgressBar,
     /// Of the log, where there is no bar to be seen.
-    pace: Option<Pace>,
+    pace: Option<LogPace>,
     /// Arithmetic in all.
     work: f64,
     tally: SweepTally,
@@ -72,7 +72,7 @@ impl DisplayState {
                     if let Ok(style) = ProgressStyle::with_template(template) {
                         self.bar.set_style(style.progress_chars("=> "));
                     }
-                    self.pace = self.bar.is_hidden().then(|| Pace::new(Instant::now(), 0.0));
+                    self.pace = self.bar.is_hidden().then(|| LogPace::new(Instant::now(), 0.0));
                 }
             }
             SweepNews::Starts { cell, work } => {

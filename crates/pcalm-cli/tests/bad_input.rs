@@ -113,7 +113,7 @@ fn theory_refuses_step_sizes_and_penalties_in_the_words_of_training() {
             )
         };
         let words = ask(&["train"]);
-        for question in ["spectrum", "equilibrium", "wave"] {
+        for question in ["spectrum", "equilibrium", "relaxation", "energies", "wave"] {
             assert_eq!(ask(&["theory", question]), words, "{question} {option}");
         }
     }

@@ -162,6 +162,8 @@ const SMALL: &[(&str, &str)] = &[
     ("infer", "--samples 8"),
     ("theory spectrum", "--width 8 --depth 6 --quiet"),
     ("theory equilibrium", "--width 8 --depth 6 --samples 4 --quiet"),
+    ("theory relaxation", "--width 8 --depth 6 --samples 2 --quiet"),
+    ("theory energies", "--width 8 --depth 6 --samples 4 --quiet"),
     ("theory wave", "--width 8 --depth 6 --samples 4 --quiet"),
     ("theory stability", "--grid 6"),
     ("figure", "--quiet"),

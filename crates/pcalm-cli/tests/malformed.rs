@@ -51,6 +51,33 @@ const CASES: &[(&str, &str)] = &[
     ("network-one-layer.safetensors", "at least 2"),
     ("network-without-weights.safetensors", "w.1"),
     ("network-cut.safetensors", "not a whole safetensors file"),
+    ("precision-zero.safetensors", "layer 1 has 0, which is not a positive number"),
+    ("precision-negative.safetensors", "the output has -2, which is not a positive number"),
+    ("precision-nan.safetensors", "layer 2 has NaN, which is not a positive number"),
+    ("precision-infinite.safetensors", "layer 1 has inf, which is not a positive number"),
+    ("precision-of-one-unit-zero.safetensors", "layer 1 has 0, which is not a positive number"),
+    ("precision-matrix-nan.safetensors", "layer 2 has NaN at [0, 1]"),
+    ("precision-matrix-infinite.safetensors", "layer 2 has inf at [0, 0]"),
+    ("precision-asymmetric.safetensors", "layer 2 is not symmetric: 0.4 at [1, 0] and 0.5 at [0, 1]"),
+    ("precision-indefinite.safetensors", "layer 1 is not positive definite"),
+    ("precision-singular.safetensors", "layer 1 is not positive definite"),
+    ("precision-negative-definite.safetensors", "layer 2 is not positive definite"),
+    ("precision-too-many-units.safetensors", "`precision.2` has shape [3]; that of layer 2, of 2 units, is"),
+    ("precision-of-no-units.safetensors", "`precision.2` has shape [0]"),
+    ("precision-not-square.safetensors", "`precision.1` has shape [2, 3]; that of layer 1, of 2 units, is"),
+    ("precision-matrix-too-large.safetensors", "`precision.3` has shape [2, 2]; that of the output, of 1 units, is"),
+    ("precision-cube.safetensors", "`precision.1` has shape [2, 2, 2]"),
+    ("precision-without-shape.safetensors", "`precision.1` has shape []"),
+    ("precision-missing.safetensors", "no tensor `precision.2`"),
+    ("precision-none.safetensors", "no tensor `precision.1`"),
+    ("precision-beyond-the-output.safetensors", "`precision.4` is none of precision.1 … precision.3"),
+    ("precision-from-zero.safetensors", "`precision.0` is none of precision.1 … precision.3"),
+    ("precision-odd-name.safetensors", "`precision.two` is none of precision.1 … precision.3"),
+    ("precision-of-whole-numbers.safetensors", "`precision.1` has type I32; F32 or F64 is needed"),
+    ("precision-is-a-network.safetensors", "no tensor `precision.1`; the file holds w.1, w.2, w.3"),
+    ("precision-cut.safetensors", "not a whole safetensors file"),
+    ("precision-not-safetensors.safetensors", "not a whole safetensors file"),
+    ("precision-empty.safetensors", "not a whole safetensors file"),
     ("checkpoint-of-an-earlier-version.safetensors", "does not say which run it belongs to"),
     ("checkpoint-cut.safetensors", "not a whole safetensors file"),
     ("checkpoint-is-a-network.safetensors", "a network file, not a checkpoint"),
@@ -63,6 +90,27 @@ const CASES: &[(&str, &str)] = &[
     ("config-depth.toml", "at least 2"),
     ("config-budget.toml", "-3"),
     ("config-syntax.toml", "config-syntax.toml"),
+    ("config-precision-words.toml", "`one,two` is neither numbers"),
+    ("config-precision-zero.toml", "layer 1 has 0, which is not a positive number"),
+    ("config-precision-nan.toml", "layer 1 has NaN, which is not a positive number"),
+    ("config-precision-infinite.toml", "layer 1 has inf, which is not a positive number"),
+    ("config-precision-count.toml", "2 numbers for 32 edges"),
+    ("config-precision-type.toml", "key `precision`"),
+    ("config-precision-no-file.toml", "none/such.safetensors: No such file"),
+    ("config-precision-twice.toml", "`precision-profile`: says all precisions, as --precision does"),
+    ("config-profile-name.toml", "did you mean `output`?"),
+    ("config-profile-bare.toml", "`output` is none of output=π, hidden=p or geometric=s"),
+    ("config-profile-number.toml", "`-2` of `hidden=-2` is not a positive number"),
+    ("config-profile-too-steep.toml", "layer 1 has inf, which is not a positive number"),
+    ("config-share-zero.toml", "0 does not lie between 0 and 1: at 0 the loss has no weight"),
+    ("config-share-one.toml", "1 does not lie between 0 and 1"),
+    ("config-share-and-rho.toml", "`loss-share`: is the whole energy"),
+    ("config-share-and-precision.toml", "contradicts --precision; leave one of them out"),
+    ("config-share-and-energy.toml", "contradicts --energy; leave one of them out"),
+    ("config-energy-name.toml", "did you mean `huber`?"),
+    ("config-energy-without-minimum.toml", "−∞ at c = 0, where every inference starts"),
+    ("config-energy-scale-unused.toml", "has no effect on `log`, which has no scale"),
+    ("config-energy-scale-negative.toml", "`energy-scale`: -1 is not a positive number"),
     ("config-not-text.toml", "config-not-text.toml"),
 ];
 
@@ -92,6 +140,10 @@ fn arguments(name: &str, place: &std::path::Path) -> Vec<String> {
         Some("test") => idx("test-labels"),
         Some("batch") => infer(file("good-network.safetensors"), given),
         Some("network") => infer(given, file("good-batch.safetensors")),
+        Some("precision") => {
+            let good = infer(file("good-network.safetensors"), file("good-batch.safetensors"));
+            [good, vec![format!("--precision={given}")]].concat()
+        }
         Some("config") => vec!["train".into(), format!("--config={given}"), format!("--out={out}")],
         Some("checkpoint") => {
             assert_eq!(run(&[&["train", "--out", &out][..], SMALL].concat()).code, 0);
@@ -115,9 +167,9 @@ fn every_malformed_file_is_refused_in_one_line_that_says_what_is_wrong() {
         assert!(said.err.starts_with("pcalm: error: ") && said.err.lines().count() == 1, "{name}: {}", said.err);
         assert!(said.err.contains(part), "{name} should say {part:?}: {}", said.err);
         // A value out of range is named by its option, whichever file it came from.
-        let named = ["config-value.toml", "config-no-width.toml", "config-depth.toml", "config-budget.toml"];
+        let named = name.starts_with("config") && (said.err.contains("invalid ") || said.err.contains("No such file"));
         let place = if name.starts_with("checkpoint") { "checkpoint.safetensors" } else { name };
-        assert!(said.err.contains(place) || named.contains(name), "{name} should be named: {}", said.err);
+        assert!(said.err.contains(place) || named, "{name} should be named: {}", said.err);
     }
 }
 
@@ -125,7 +177,10 @@ fn every_malformed_file_is_refused_in_one_line_that_says_what_is_wrong() {
 fn the_files_they_are_variations_of_are_good() {
     let place = folder();
     let (network, batch) = (file("good-network.safetensors"), file("good-batch.safetensors"));
-    assert_eq!(run(&["infer", "--network", &network, "--batch", &batch]).code, 0);
+    let precision = file("good-precision.safetensors");
+    for more in [&[][..], &["--precision", &precision]] {
+        assert_eq!(run(&[&["infer", "--network", &network, "--batch", &batch], more].concat()).code, 0);
+    }
     let (images, labels, out) = (file("good-images"), file("good-labels"), path(place.path(), "out"));
     let paths = ["--train-images", &images, "--train-labels", &labels, "--test-images", &images];
     let said =

@@ -117,6 +117,8 @@ fn a_network_with_long_skips_trains_resumes_and_is_studied() {
     for arguments in [
         ["evaluate", "--network", &trained, "--dataset", "glyphs"],
         ["theory", "spectrum", "--network", &trained, "--quiet"],
+        ["theory", "equilibrium", "--network", &trained, "--quiet"],
+        ["theory", "energies", "--network", &trained, "--quiet"],
         ["theory", "wave", "--network", &trained, "--quiet"],
     ] {
         let out = at(&format!("study-{}", arguments[1].trim_start_matches('-')));
@@ -125,7 +127,7 @@ fn a_network_with_long_skips_trains_resumes_and_is_studied() {
         assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
     }
     // What is for chains alone says so.
-    let said = run(&["theory", "equilibrium", "--network", &trained, "--out", &at("none")]);
+    let said = run(&["theory", "relaxation", "--network", &trained, "--out", &at("none")]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("chains alone") || said.err.contains("identity"), "{}", said.err);
     let said = train(&at("no"), &["--topology", "file"]);

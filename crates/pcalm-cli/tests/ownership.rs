@@ -367,7 +367,7 @@ fn commands_without_a_folder_never_meet_in_one() {
     let place = folder();
     let at = |arguments: &[&str]| said(pcalm().args(arguments).current_dir(place.path()).output().unwrap());
     let small = &["--width=4", "--depth=3", "--quiet"][..];
-    for question in ["spectrum", "equilibrium", "wave"] {
+    for question in ["spectrum", "equilibrium", "relaxation", "energies", "wave"] {
         for alpha in ["--alpha=1", "--alpha=0.5", "--alpha=1"] {
             let done = at(&[&["theory", question, alpha][..], small].concat());
             assert_eq!(done.code, 0, "{question}: {}", done.err);
@@ -380,7 +380,7 @@ fn commands_without_a_folder_never_meet_in_one() {
             assert_eq!(done.code, 0, "{}", done.err);
         }
     }
-    assert_eq!(std::fs::read_dir(place.path().join("runs")).unwrap().count(), 3 * 2 + 4);
+    assert_eq!(std::fs::read_dir(place.path().join("runs")).unwrap().count(), 5 * 2 + 4);
 }
 
 #[test]

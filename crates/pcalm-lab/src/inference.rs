@@ -5,23 +5,24 @@ use crate::{
     batches::Gathered,
     choice::choose,
     dataset::Dataset,
-    experiment::{Budget, plan::momentum},
+    experiment::{Budget, EnergyChoice, EnergyOptions, plan::momentum},
     extremes,
     model::Model,
     record::finite,
+    step_size::{bounded_curvature, own_step},
 };
 use pcalm::catalogue::{Catalogue, Engine};
 use pcalm::{
     backend::Host,
     error::StabilityBound,
     gradient::{Alignment, Gradient},
+    infer::Stop,
     minibatch::{Batch, Minibatch},
     network::{Network, file::insert},
-    objective::Objective,
     real::Real,
-    rule::{Credit, RuleSettings},
+    rule::{Credit, Pace, RuleSettings},
     tensor_file::TensorFile,
-    theory::{automatic_step, constraint_curvature, nesterov_momentum, stability_bound},
+    theory::{nesterov_momentum, stability_bound},
     train::probe,
 };
 use serde::Serialize;
@@ -40,8 +41,8 @@ pub struct InferenceSettings<'a> {
     pub eta: &'a str,
     /// Dual step size.
     pub alpha: f64,
-    /// Penalties: one, or one per hidden layer.
-    pub rho: &'a [f64],
+    /// Penalties, precisions and the shape of energies.
+    pub energy: EnergyOptions<'a>,
     /// Activity steps per cycle.
     pub inner_steps: usize,
     /// Momentum: a number or `auto`.
@@ -52,6 +53,10 @@ pub struct InferenceSettings<'a> {
     pub tolerance: Option<f64>,
     /// How far the method of multipliers solves.
     pub inner_tolerance: f64,
+    /// Whether activity steps are divided by the precisions.
+    pub precondition: bool,
+    /// Whether first-step takes other steps than ηρ = 1.
+    pub any_step: bool,
 }
 
 /// What an inference came to; loss, energy and products are means over the samples.
@@ -61,13 +66,15 @@ pub struct InferenceSummary {
     pub rule: String,
     /// Samples in the batch.
     pub samples: usize,
-    /// Loss ℓ at the end of inference.
+    /// Loss ℓ_Π at the end of inference, weighed by the output's precision.
     pub loss: f64,
-    /// Energy F = ℓ + ½ Σ ρ‖c‖² there.
+    /// Loss ℓ there, as it is without precisions.
+    pub plain_loss: f64,
+    /// Energy F = ℓ_Π + Σ E(c) there.
     pub energy: f64,
     /// ‖c‖ there, over all layers and samples: a norm, no mean.
     pub residual_norm: f64,
-    /// Cosine of the weight gradient with BP's.
+    /// Cosine of the weight gradient with BP's of ℓ_Π.
     pub alignment: Option<f64>,
     /// Its norm over that of BP's.
     pub norm_ratio: Option<f64>,
@@ -81,6 +88,12 @@ pub struct InferenceSummary {
     pub steps: usize,
     /// Why it ended.
     pub stop: String,
+    /// Units that rest on kinks of the activation, over all samples, where it ended there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units_at_kinks: Option<usize>,
+    /// λ of λℓ + (1 − λ)Ẽ: gradients divided by it are to be compared with those of ℓ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_share: Option<f64>,
     /// Matrix products per sample.
     pub products_per_sample: f64,
 }
@@ -166,7 +179,7 @@ pub fn infer<B: Engine>(
     if info.accelerated && wanted.nesterov == "auto" {
         extremes::needed_by("--nesterov auto")?;
     }
-    let objective = Objective::<f64>::new(loss, wanted.rho)?;
+    let objective = EnergyChoice::of(&wanted.energy)?.at(loss, network.widths())?;
     let mut minibatch = Minibatch::new(backend, objective.cast()?);
     minibatch.load(&network, &batch).map_err(in_file)?;
     let nesterov = match wanted.nesterov {
@@ -186,13 +199,15 @@ pub fn infer<B: Engine>(
         credit: choose("credit", wanted.credit, Credit::ALL.iter().map(|c| c.name()), Credit::from_name)?,
         tolerance: wanted.tolerance,
         inner_tolerance: wanted.inner_tolerance,
+        precondition: wanted.precondition,
+        any_step: wanted.any_step,
         ..RuleSettings::default()
     };
     // A closed form has no step size.
     let dual_step = (info.dual_step)(&settings, objective.largest_penalty());
     let eta = match wanted.eta {
         _ if !info.iterative => None,
-        "auto" => Some(automatic_step(&mut minibatch, &network, dual_step)?.eta),
+        "auto" => Some(own_step(info.pace, &mut minibatch, &network, dual_step)?.eta),
         text => {
             let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
             Some(text.parse::<f64>().map_err(|_| bad())?)
@@ -201,11 +216,12 @@ pub fn infer<B: Engine>(
     settings.eta = eta.unwrap_or(settings.eta);
     let rule = wanted.catalogue.rule::<B>(wanted.rule, &settings)?;
     let bound = match eta {
-        None => None,
-        Some(eta) => {
-            let sigma_squared = constraint_curvature(&mut minibatch, &network)?;
-            Some(stability_bound(&objective, eta, sigma_squared, dual_step))
+        // Of steps that are divided by the precisions it says nothing.
+        Some(eta) if info.pace != Pace::Curvature || !settings.precondition => {
+            let sigma_squared = bounded_curvature(info.pace, &mut minibatch, &network)?;
+            sigma_squared.map(|sigma_squared| stability_bound(&objective, eta, sigma_squared, dual_step))
         }
+        _ => None,
     };
     if let Some(bound) = bound.filter(|b| !b.holds()) {
         warn(bound);
@@ -224,6 +240,7 @@ pub fn infer<B: Engine>(
         rule: wanted.rule.to_owned(),
         samples: samples.count,
         loss: probe.energies.loss / mean,
+        plain_loss: probe.energies.plain_loss / mean,
         energy: probe.energies.energy() / mean,
         residual_norm: probe.energies.residual_norm_squared.sqrt(),
         alignment: finite(whole.cosine),
@@ -233,6 +250,11 @@ pub fn infer<B: Engine>(
         eta,
         steps: probe.steps,
         stop: probe.stop.name().to_owned(),
+        units_at_kinks: match probe.stop {
+            Stop::AtKinks { units } => Some(units),
+            _ => None,
+        },
+        loss_share: wanted.energy.loss_share,
         products_per_sample: probe.work.sample_products as f64 / mean,
     };
     Ok(FinishedInference { summary, minibatch, gradient, network })

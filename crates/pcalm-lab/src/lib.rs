@@ -34,6 +34,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod stats;
+pub mod step_size;
 pub mod sweep;
 pub mod table;
 pub mod tenancy;

@@ -193,7 +193,7 @@ pub enum SweepAction {
 
 #[derive(Args)]
 pub struct ListArgs {
-    /// rules, datasets, activations, parametrizations, optimizers or figures
+    /// rules, datasets, activations, energies, parametrizations, optimizers or figures
     pub what: String,
     /// Print the list as JSON on stdout.
     #[arg(long)]

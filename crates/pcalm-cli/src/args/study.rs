@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use pcalm_lab::{
     experiment::Experiment,
     figure::Scale,
-    theory::options::{FirstSamples, OneSample, StepSizes},
+    theory::options::{FirstSamples, LayerPath, OneSample, StepSizes},
 };
 use std::path::PathBuf;
 
@@ -32,17 +32,22 @@ pub enum Study {
 /// Adds defaults of their own.
 pub fn adjusted(command: clap::Command) -> clap::Command {
     command.mut_subcommand("theory", |theory| {
-        ["spectrum", "equilibrium", "wave"]
+        ["spectrum", "equilibrium", "relaxation", "energies", "wave"]
             .into_iter()
             .fold(theory, |theory, name| {
                 theory.mut_subcommand(name, |c| c.mut_args(|a| if is_of_training(&a) { a.hide(true) } else { a }))
             })
-            // The closed form is for linear networks; long enough to see both end.
-            .mut_subcommand("equilibrium", |c| {
-                c.mut_arg("activation", |a| a.default_value("identity")).mut_arg("budget", |a| a.default_value("16L"))
-            })
+            // Closed forms are for linear networks; long enough to see both end.
+            .mut_subcommand("equilibrium", linear)
+            .mut_subcommand("relaxation", linear)
+            .mut_subcommand("energies", |c| c.mut_arg("budget", |a| a.default_value("16L")))
             .mut_subcommand("wave", |c| c.mut_arg("budget", |a| a.default_value("4L")))
     })
+}
+
+/// Of a question whose answer is exact in linear networks, with a long budget.
+fn linear(question: clap::Command) -> clap::Command {
+    question.mut_arg("activation", |a| a.default_value("identity")).mut_arg("budget", |a| a.default_value("16L"))
 }
 
 /// Whether an option has a meaning in training alone: such options stay valid, so that a run's
@@ -66,9 +71,16 @@ pub enum Question {
     /// `--activation identity` with the squared error.
     #[command(args_override_self = true)]
     Spectrum(SpectrumArgs),
-    /// The exact equilibrium of predictive coding in a linear network, and its gap to backpropagation.
+    /// The equilibrium of predictive coding and its gap to backpropagation: exact in a linear network, by Newton's steps
+    /// in others.
     #[command(args_override_self = true)]
     Equilibrium(SamplesArgs),
+    /// The exact path of predictive coding in a linear network, beside inference's own steps; and that of one layer.
+    #[command(args_override_self = true)]
+    Relaxation(RelaxationArgs),
+    /// Loss and energies at every step of predictive coding, and where the loss rises.
+    #[command(args_override_self = true)]
+    Energies(SamplesArgs),
     /// Credit at every layer and step of PC and PC-ALM: front, speed, inflection, damping.
     #[command(args_override_self = true)]
     Wave(SamplesArgs),
@@ -108,6 +120,18 @@ pub struct SamplesArgs {
     pub place: Destination,
     #[command(flatten)]
     pub own: FirstSamples,
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+#[derive(Args)]
+pub struct RelaxationArgs {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub place: Destination,
+    #[command(flatten)]
+    pub own: LayerPath,
     #[command(flatten)]
     pub experiment: Experiment,
 }

@@ -2,6 +2,7 @@
 
 use super::{Origin, Shift};
 use clap::Args;
+use pcalm_lab::experiment::EnergyOptions;
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -41,9 +42,8 @@ pub struct InferArgs {
     /// Dual step size α of PC-ALM.
     #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
     pub alpha: f64,
-    /// Penalty ρ: one number, or one per hidden layer separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "R,…", allow_hyphen_values = true)]
-    pub rho: Vec<f64>,
+    #[command(flatten)]
+    pub energy: EnergyArgs,
     /// Activity steps K per cycle of PC-ALM.
     #[arg(long, default_value_t = 1, value_name = "K")]
     pub inner_steps: usize,
@@ -60,12 +60,57 @@ pub struct InferArgs {
     /// Activity gradient to which the method of multipliers solves each cycle.
     #[arg(long, default_value_t = 1e-6, value_name = "TOL", allow_hyphen_values = true)]
     pub inner_tolerance: f64,
+    /// Divide activity steps by the precisions: the same equilibrium, and hidden precisions make it no stiffer.
+    #[arg(long)]
+    pub precondition: bool,
+    /// Let first-step take steps other than ηρ = 1, whose credit is (ηρ)^(L − l) times BP's.
+    #[arg(long)]
+    pub any_step: bool,
     /// Number type: `f32` or `f64`.
     #[arg(long, default_value = "f64")]
     pub dtype: String,
     /// Print the result as JSON on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What an inference's energy is made of.
+#[derive(Args)]
+pub struct EnergyArgs {
+    /// Penalty ρ: one number, or one per hidden layer separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_name = "R,…", allow_hyphen_values = true)]
+    pub rho: Vec<f64>,
+    /// Precision Π of residuals and output error: one number, L of them separated by commas, the output's last, or a
+    /// .safetensors file with precision.1 … precision.L, each [1], [n] or [n, n] [default: 1]
+    #[arg(long, value_name = "P,…|FILE", allow_hyphen_values = true)]
+    pub precision: Option<String>,
+    /// Precisions by one number: `output=π` (Π_L = π), `hidden=p` (Π_l = p below the output) or `geometric=s`
+    /// (Π_l = s^(L − l)).
+    #[arg(long, value_name = "NAME=X")]
+    pub precision_profile: Option<String>,
+    /// λ in (0, 1) of the energy λℓ + (1 − λ)½Σ‖c‖², in the place of ρ and precisions.
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true)]
+    pub loss_share: Option<f64>,
+    /// Shape h of the residuals' energy: `pcalm list energies`.
+    #[arg(long, default_value = "half-square", value_name = "NAME")]
+    pub energy: String,
+    /// Scale δ of `huber` and `pseudo-huber` [default: 1]
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true)]
+    pub energy_scale: Option<f64>,
+}
+
+impl EnergyArgs {
+    /// The same for the lab.
+    pub fn options(&self) -> EnergyOptions<'_> {
+        EnergyOptions {
+            rho: &self.rho,
+            precision: self.precision.as_deref(),
+            precision_profile: self.precision_profile.as_deref(),
+            loss_share: self.loss_share,
+            energy: &self.energy,
+            energy_scale: self.energy_scale,
+        }
+    }
 }
 
 #[derive(Args)]

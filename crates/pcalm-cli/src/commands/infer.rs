@@ -12,6 +12,7 @@ use pcalm::{
 };
 use pcalm_lab::{
     LabError, destination,
+    experiment::precision_file,
     folder::write_whole,
     inference::{InferenceSettings, InferenceSummary, OwnedBatch, infer},
     model::Model,
@@ -24,7 +25,9 @@ use std::{
 pub fn run(args: &InferArgs) -> Result<ExitOutcome, Failure> {
     if let Some(path) = &args.output {
         let inputs = args.dataset.as_deref().map(|dataset| args.origin.files(dataset));
-        let inputs = inputs.into_iter().flatten().chain(args.batch.as_deref()).chain([args.network.as_path()]);
+        let precision = args.energy.precision.as_deref().and_then(precision_file);
+        let inputs =
+            inputs.into_iter().flatten().chain(args.batch.as_deref()).chain(precision).chain([args.network.as_path()]);
         destination::check("output", path, inputs, true)?;
     }
     if args.batch.is_some() && (args.origin != Origin::default() || args.shift != Shift::default()) {
@@ -58,12 +61,14 @@ fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<ExitOutcome, Failur
         budget: &args.budget,
         eta: &args.eta,
         alpha: args.alpha,
-        rho: &args.rho,
+        energy: args.energy.options(),
         inner_steps: args.inner_steps,
         nesterov: &args.nesterov,
         credit: &args.credit,
         tolerance: args.tolerance,
         inner_tolerance: args.inner_tolerance,
+        precondition: args.precondition,
+        any_step: args.any_step,
     };
     let done = infer(backend, model, &samples, from, &settings, &mut |bound| output::warn(bound))?;
     if let Some(path) = &args.output {
@@ -77,13 +82,22 @@ fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<ExitOutcome, Failur
 fn show(out: &mut dyn Write, s: &InferenceSummary) -> io::Result<()> {
     let number = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.6}"));
     writeln!(out, "loss           {:.9}", s.loss)?;
+    if s.plain_loss != s.loss {
+        writeln!(out, "plain loss     {:.9}", s.plain_loss)?;
+    }
     writeln!(out, "energy         {:.9}", s.energy)?;
     writeln!(out, "residual norm  {:.9}", s.residual_norm)?;
     writeln!(out, "alignment      {}", number(s.alignment))?;
     writeln!(out, "norm ratio     {}", number(s.norm_ratio))?;
     writeln!(out, "eta            {}", number(s.eta))?;
     writeln!(out, "steps          {}", s.steps)?;
-    writeln!(out, "stop           {}", s.stop)?;
+    match s.units_at_kinks {
+        Some(units) => writeln!(out, "stop           {}, {units} units", s.stop)?,
+        None => writeln!(out, "stop           {}", s.stop)?,
+    }
+    if let Some(share) = s.loss_share {
+        writeln!(out, "loss share     {share} (gradients over it are those of the loss)")?;
+    }
     writeln!(out, "\nlayer  alignment  norm ratio")?;
     for (l, (a, r)) in s.layer_alignment.iter().zip(&s.layer_norm_ratio).enumerate() {
         writeln!(out, "{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*r))?;

@@ -3,7 +3,8 @@
 use super::Failure;
 use crate::{ExitOutcome, args::ListArgs, output};
 use pcalm::{
-    activation::ACTIVATIONS, backend::Reference, optimizer::OPTIMIZERS, parametrization::PARAMETRIZATIONS, rule::rules,
+    activation::ACTIVATIONS, backend::Reference, energy_shape::ENERGY_SHAPES, optimizer::OPTIMIZERS,
+    parametrization::PARAMETRIZATIONS, rule::rules,
 };
 use pcalm_lab::{choice::choose, dataset::DATASETS};
 use serde::Serialize;
@@ -29,6 +30,7 @@ pub fn run(args: &ListArgs) -> Result<ExitOutcome, Failure> {
         ("activations", || {
             ACTIVATIONS.iter().map(|a| ListEntry { name: a.name(), summary: a.summary().into() }).collect()
         }),
+        ("energies", || ENERGY_SHAPES.iter().map(|h| ListEntry { name: h.name, summary: h.summary.into() }).collect()),
         ("parametrizations", || {
             PARAMETRIZATIONS.iter().map(|p| ListEntry { name: p.name, summary: p.summary.into() }).collect()
         }),

@@ -149,6 +149,10 @@ fn anchored(experiment: &Experiment) -> Result<Experiment, LabError> {
     for path in places.into_iter().flatten() {
         *path = std::path::absolute(&*path).map_err(|source| LabError::Io { path: path.clone(), source })?;
     }
+    if let Some(path) = e.precision_file() {
+        let io = |source| LabError::Io { path: path.to_owned(), source };
+        e.precision = Some(std::path::absolute(path).map_err(io)?.to_string_lossy().into_owned());
+    }
     if is_a_file(&e.dataset) && Path::new(&e.dataset).exists() {
         let io = |source| LabError::Io { path: e.dataset.clone().into(), source };
         e.dataset = std::path::absolute(&e.dataset).map_err(io)?.to_string_lossy().into_owned();

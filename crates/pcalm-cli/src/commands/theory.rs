@@ -3,7 +3,7 @@
 use super::{ConfigFile, Failure, config_file, experiment_over, is_explicit, number, on_threads};
 use crate::{
     ExitOutcome,
-    args::{Common, Destination, Question, SamplesArgs, SpectrumArgs, StabilityArgs},
+    args::{Common, Destination, Question, RelaxationArgs, SamplesArgs, SpectrumArgs, StabilityArgs},
     output,
 };
 use clap::ArgMatches;
@@ -13,9 +13,9 @@ use pcalm_lab::{
     experiment::{Budget, Experiment, Loaded, Options, merge_own, options_of},
     tenancy::{Holding, Tenancy, occupied, sign_with, unsign},
     theory::{
-        Case, equilibrium,
-        options::{FirstSamples, OneSample},
-        spectrum, stability, wave,
+        Case, energies, equilibrium,
+        options::{FirstSamples, LayerPath, OneSample},
+        relaxation, spectrum, stability, wave,
     },
 };
 use serde::Serialize;
@@ -29,6 +29,8 @@ pub fn run(question: &Question, matches: &ArgMatches) -> Result<Result<ExitOutco
     match question {
         Question::Spectrum(args) => on_threads(args.common.threads, || spectrum_of(args, flags)),
         Question::Equilibrium(args) => on_threads(args.common.threads, || equilibrium_of(args, flags)),
+        Question::Relaxation(args) => on_threads(args.common.threads, || relaxation_of(args, flags)),
+        Question::Energies(args) => on_threads(args.common.threads, || energies_of(args, flags)),
         Question::Wave(args) => on_threads(args.common.threads, || wave_of(args, flags)),
         Question::Stability(args) => Ok(stability_map(args, flags)),
     }
@@ -54,11 +56,23 @@ impl Destination {
 /// for the answer, signed.
 fn case<T: Options + Clone>(
     question: &str,
+    given: (&Experiment, &T),
+    which: fn(&T) -> (usize, usize),
+    places: (&Common, &Destination),
+    matches: &ArgMatches,
+) -> Result<(Case, usize, Tenancy), Failure> {
+    let (case, _, budget, tenancy) = case_and_own(question, given, which, places, matches)?;
+    Ok((case, budget, tenancy))
+}
+
+/// The same with the command's own options as they come out of flags and file.
+fn case_and_own<T: Options + Clone>(
+    question: &str,
     (given, own): (&Experiment, &T),
     which: fn(&T) -> (usize, usize),
     (common, place): (&Common, &Destination),
     matches: &ArgMatches,
-) -> Result<(Case, usize, Tenancy), Failure> {
+) -> Result<(Case, T, usize, Tenancy), Failure> {
     let mut file = config_file(common.config.as_ref())?;
     let own = own_options(own, file.as_mut(), matches)?;
     let experiment = experiment_over(given, file, matches)?;
@@ -70,7 +84,7 @@ fn case<T: Options + Clone>(
     let holding = Holding::new(&format!("theory {question}"), &experiment, &contents)?.with(&own)?;
     let tenancy = place.take(question, &holding)?;
     sign_with(tenancy.folder(), &holding.command, Some((&experiment, &contents)), &own)?;
-    Ok((case, budget, tenancy))
+    Ok((case, own, budget, tenancy))
 }
 
 /// The case of a question about the first samples.
@@ -174,9 +188,16 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<ExitOutcom
     finish(&report, args.common.json, folder.path(), |out, r| {
         writeln!(out, "{} samples, means", r.samples)?;
         writeln!(out, "loss ℓ of the forward pass       {:.9}", r.loss)?;
-        writeln!(out, "energy F* at the equilibrium     {:.9}", r.energy)?;
-        writeln!(out, "  as ½ rᵀR⁻¹r                    {:.9}", r.rescaled_energy)?;
-        writeln!(out, "rescaling R, mean of diagonal    {:.6}", r.rescaling)?;
+        writeln!(out, "loss at the equilibrium          {:.9}", r.loss_at_rest)?;
+        writeln!(out, "energy F* there                  {:.9}", r.energy)?;
+        if let (Some(rescaled), Some(rescaling)) = (r.rescaled_energy, r.rescaling) {
+            writeln!(out, "  as ½ rᵀR⁻¹r                    {rescaled:.9}")?;
+            writeln!(out, "rescaling R, mean of diagonal    {rescaling:.6}")?;
+        } else {
+            let kinks = r.units_at_kinks.map_or_else(String::new, |units| format!(", {units} units"));
+            writeln!(out, "found from the forward pass      {}{kinks}", r.stop)?;
+            writeln!(out, "largest gradient left            {:.1e}", r.gradient_left)?;
+        }
         writeln!(out, "alignment to BP                  {:.6}", r.alignment)?;
         writeln!(out, "norm ratio to BP                 {:.6}", r.norm_ratio)?;
         writeln!(out, "\nafter T = {} steps at η = {:.6}, α = {}:", r.budget, r.eta, r.alpha)?;
@@ -191,6 +212,43 @@ fn equilibrium_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<ExitOutcom
             writeln!(out, "{:5}  {:>9}  {:>10}", l + 1, number(*a), number(*n))?;
         }
         Ok(())
+    })
+}
+
+fn relaxation_of(args: &RelaxationArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
+    let given = (&args.experiment, &args.own);
+    let (case, own, budget, tenancy) =
+        case_and_own("relaxation", given, LayerPath::which, (&args.common, &args.place), matches)?;
+    let folder = tenancy.folder();
+    let report = relaxation::relaxation(&case, &own, folder, budget).inspect_err(|_| unsign(folder))?;
+    finish(&report, args.common.json, folder.path(), |out, r| {
+        writeln!(out, "{} unknowns, {} samples, T = {} at η = {:.6}", r.unknowns, r.samples, r.budget, r.eta)?;
+        writeln!(out, "λ of the Hessian H                     {:.6} … {:.4e}", r.lambda_max, r.lambda_min)?;
+        writeln!(out, "largest difference to inference        {:.2e}", r.largest_difference)?;
+        writeln!(out, "share of the way left, steps           {:.4e}", r.distance)?;
+        writeln!(out, "share of the way left, continuous      {:.4e}", r.continuous_distance)?;
+        let [least, most] = r.layer_rates;
+        writeln!(out, "\nlayer {} between held neighbours, λ of A {most:.6} … {least:.6}", r.layer)?;
+        writeln!(out, "share of the way left, continuous      {:.4e}", r.layer_distance)?;
+        let printed = r.layer_distance_as_printed.map_or_else(|| "beyond all numbers".into(), |d| format!("{d:.4e}"));
+        writeln!(out, "by eq. 31 as printed, sign flipped     {printed}")
+    })
+}
+
+fn energies_of(args: &SamplesArgs, matches: &ArgMatches) -> Result<ExitOutcome, Failure> {
+    let (case, budget, tenancy) = case_of_samples("energies", args, matches)?;
+    let folder = tenancy.folder();
+    let report = energies::energies(&case, folder, budget).inspect_err(|_| unsign(folder))?;
+    finish(&report, args.common.json, folder.path(), |out, r| {
+        writeln!(out, "{} samples, T = {} at η = {:.6}; means", r.samples, r.budget, r.eta)?;
+        writeln!(out, "loss ℓ of the forward pass       {:.9}", r.first_loss)?;
+        writeln!(out, "lowest loss, after step {:<8} {:.9}", r.lowest_at, r.lowest_loss)?;
+        writeln!(out, "loss after the last step         {:.9}", r.last_loss)?;
+        writeln!(out, "energy F after the last step     {:.9}", r.last_energy)?;
+        writeln!(out, "\nsteps with m ≤ 0                 {} in {} samples", r.nonpositive, r.samples_nonpositive)?;
+        writeln!(out, "steps that raise the loss        {} in {} samples", r.rising, r.samples_rising)?;
+        writeln!(out, "largest rise, share of the first {:.4e}", r.largest_rise)?;
+        writeln!(out, "steps that raise F               {}", r.energy_rising)
     })
 }
 

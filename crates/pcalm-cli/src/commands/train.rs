@@ -116,7 +116,8 @@ fn contents(loaded: &Loaded, experiment: &Experiment, folder: &Folder) -> Result
         return loaded.contents(experiment);
     }
     let recorded: Provenance = read_json(folder, names::PROVENANCE)?;
-    Ok(Contents { data: loaded.fingerprint.to_string(), init: recorded.contents.and_then(|c| c.init) })
+    let without = Experiment { init: None, ..experiment.clone() };
+    Ok(Contents { init: recorded.contents.and_then(|c| c.init), ..loaded.contents(&without)? })
 }
 
 /// That the files of a run without a checkpoint hold what they held when it began; a checkpoint knows for itself.

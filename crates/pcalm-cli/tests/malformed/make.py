@@ -54,6 +54,12 @@ def batch(**changes):
     return tensors({k: v for k, v in (BATCH | changes).items() if v is not None})
 
 
+def precision(changes=None, dtype="F64"):
+    """For the good network, of two hidden layers of 2 units and an output of 1."""
+    tensor = {"precision.1": ([1], [2.0]), "precision.2": ([2, 2], [2.0, 0.5, 0.5, 1.0]), "precision.3": ([1], [0.5])}
+    return tensors({k: v for k, v in (tensor | (changes or {})).items() if v is not None}, dtype=dtype)
+
+
 def checkpoint():
     """As earlier versions wrote them: of two small matrices, and without a word on which run it belongs to."""
     weights = {"w.1": ([2, 2], [1.0] * 4), "w.2": ([2, 2], [1.0] * 4)}
@@ -71,6 +77,7 @@ FILES = {
     "good-labels": labels([0, 1, 2, 1]),
     "good-network.safetensors": network(),
     "good-batch.safetensors": batch(),
+    "good-precision.safetensors": precision(),
     # IDX
     "images-empty": b"",
     "images-header-cut": images(4)[:10],
@@ -118,6 +125,34 @@ FILES = {
     "network-one-layer.safetensors": tensors({"w.1": ([1, 2], [0.1, 0.2])}, {"activation": "tanh"}),
     "network-without-weights.safetensors": tensors({}, {"activation": "tanh"}),
     "network-cut.safetensors": network()[:60],
+    # Precisions
+    "precision-zero.safetensors": precision({"precision.1": ([1], [0.0])}),
+    "precision-negative.safetensors": precision({"precision.3": ([1], [-2.0])}),
+    "precision-nan.safetensors": precision({"precision.2": ([2], [1.0, math.nan])}),
+    "precision-infinite.safetensors": precision({"precision.1": ([2], [math.inf, 1.0])}),
+    "precision-of-one-unit-zero.safetensors": precision({"precision.1": ([2], [1.0, 0.0])}),
+    "precision-matrix-nan.safetensors": precision({"precision.2": ([2, 2], [1.0, math.nan, math.nan, 1.0])}),
+    "precision-matrix-infinite.safetensors": precision({"precision.2": ([2, 2], [math.inf, 0.0, 0.0, 1.0])}),
+    "precision-asymmetric.safetensors": precision({"precision.2": ([2, 2], [2.0, 0.5, 0.4, 1.0])}),
+    "precision-indefinite.safetensors": precision({"precision.1": ([2, 2], [1.0, 2.0, 2.0, 1.0])}),
+    "precision-singular.safetensors": precision({"precision.1": ([2, 2], [1.0, 1.0, 1.0, 1.0])}),
+    "precision-negative-definite.safetensors": precision({"precision.2": ([2, 2], [-1.0, 0.0, 0.0, -1.0])}),
+    "precision-too-many-units.safetensors": precision({"precision.2": ([3], [1.0] * 3)}),
+    "precision-of-no-units.safetensors": precision({"precision.2": ([0], [])}),
+    "precision-not-square.safetensors": precision({"precision.1": ([2, 3], [1.0] * 6)}),
+    "precision-matrix-too-large.safetensors": precision({"precision.3": ([2, 2], [1.0, 0.0, 0.0, 1.0])}),
+    "precision-cube.safetensors": precision({"precision.1": ([2, 2, 2], [1.0] * 8)}),
+    "precision-without-shape.safetensors": precision({"precision.1": ([], [1.0])}),
+    "precision-missing.safetensors": precision({"precision.2": None}),
+    "precision-none.safetensors": tensors({}),
+    "precision-beyond-the-output.safetensors": precision({"precision.4": ([1], [1.0])}),
+    "precision-from-zero.safetensors": precision({"precision.0": ([1], [1.0])}),
+    "precision-odd-name.safetensors": precision({"precision.two": ([1], [1.0])}),
+    "precision-of-whole-numbers.safetensors": precision(dtype="I32"),
+    "precision-is-a-network.safetensors": network(),
+    "precision-cut.safetensors": precision()[:-3],
+    "precision-not-safetensors.safetensors": b"1,1,1\n",
+    "precision-empty.safetensors": b"",
     # Checkpoints
     "checkpoint-of-an-earlier-version.safetensors": checkpoint(),
     "checkpoint-cut.safetensors": checkpoint()[:-3],
@@ -132,6 +167,27 @@ FILES = {
     "config-depth.toml": b"depth = 1\n",
     "config-budget.toml": b"budget = -3\n",
     "config-syntax.toml": b"width = = 8\n",
+    "config-precision-words.toml": b'precision = "one,two"\n',
+    "config-precision-zero.toml": b"precision = 0\n",
+    "config-precision-nan.toml": b'precision = "nan"\n',
+    "config-precision-infinite.toml": b"precision = inf\n",
+    "config-precision-count.toml": b"precision = [1, 2]\n",
+    "config-precision-type.toml": b"precision = { hidden = 2 }\n",
+    "config-precision-no-file.toml": b'precision = "none/such.safetensors"\n',
+    "config-precision-twice.toml": b'precision = 2\nprecision-profile = "output=2"\n',
+    "config-profile-name.toml": b'precision-profile = "outptu=2"\n',
+    "config-profile-bare.toml": b'precision-profile = "output"\n',
+    "config-profile-number.toml": b'precision-profile = "hidden=-2"\n',
+    "config-profile-too-steep.toml": b'precision-profile = "geometric=1e200"\n',
+    "config-share-zero.toml": b"loss-share = 0.0\n",
+    "config-share-one.toml": b"loss-share = 1\n",
+    "config-share-and-rho.toml": b"loss-share = 0.5\nrho = 2\n",
+    "config-share-and-precision.toml": b"loss-share = 0.5\nprecision = 2\n",
+    "config-share-and-energy.toml": b'loss-share = 0.5\nenergy = "log"\n',
+    "config-energy-name.toml": b'energy = "hubert"\n',
+    "config-energy-without-minimum.toml": b'energy = "log|c|"\n',
+    "config-energy-scale-unused.toml": b'energy = "log"\nenergy-scale = 2.0\n',
+    "config-energy-scale-negative.toml": b'energy = "huber"\nenergy-scale = -1.0\n',
     "config-not-text.toml": b"\xff\xfe\0\0",
 }
 

@@ -1,6 +1,6 @@
 //! The names among an experiment's options as values of the library: what can be refused before there are data.
 
-use super::{Budget, Experiment};
+use super::{Budget, EnergyChoice, Experiment};
 use crate::{choice::choose, error::LabError};
 use pcalm::{
     activation::Activation,
@@ -53,6 +53,7 @@ pub struct Choices {
     pub(super) activation: Activation,
     pub(super) placement: Placement,
     pub(super) loss: Loss,
+    pub(super) energy: EnergyChoice,
     pub(super) topology: Topology,
     pub(super) parametrization: Parametrization,
     pub(super) optimizer: &'static MethodInfo,
@@ -83,6 +84,7 @@ impl Choices {
                 Placement::from_name,
             )?,
             loss: choose("loss", &e.loss, names.losses().iter().map(|l| l.name()), |name| names.loss(name))?,
+            energy: EnergyChoice::of(&e.energy_options())?,
             topology: choose("topology", &e.topology, Topology::ALL.iter().map(|t| t.name()), |name| {
                 Topology::ALL.iter().copied().find(|t| t.name() == name)
             })?,

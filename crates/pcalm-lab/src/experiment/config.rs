@@ -124,7 +124,7 @@ fn merge_by<T: Options>(
     table.try_into().map_err(|e: toml::de::Error| bad(one_line(&e.to_string())))
 }
 
-/// Lets `budget = 64`, `eta = 0.25`, `rho = 1` and whole numbers for fractions stand for what the
+/// Lets `budget = 64`, `eta = 0.25`, `rho = 1`, `precision = [2, 1]` and whole numbers for fractions stand for what the
 /// flags of the same spelling mean.
 fn as_declared(key: &str, value: toml::Value) -> toml::Value {
     use toml::Value::{Array, Float, Integer, String};
@@ -133,6 +133,11 @@ fn as_declared(key: &str, value: toml::Value) -> toml::Value {
         ("budget" | "eta" | "nesterov", Float(v)) => String(v.to_string()),
         ("rho", Integer(v)) => Array(vec![Float(v as f64)]),
         ("rho", Float(v)) => Array(vec![Float(v)]),
+        ("precision", Integer(v)) => String(v.to_string()),
+        ("precision", Float(v)) => String(v.to_string()),
+        ("precision", Array(list)) if list.iter().all(|v| v.is_integer() || v.is_float()) => {
+            String(list.iter().map(toml::Value::to_string).collect::<Vec<_>>().join(","))
+        }
         (_, value) => value,
     }
 }

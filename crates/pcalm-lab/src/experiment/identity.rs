@@ -3,7 +3,7 @@
 //! Where files lie is no part of it: machines that keep a data set in different folders share their runs, and a
 //! moved folder is still the same run.
 
-use super::Experiment;
+use super::{Experiment, energy::canonical};
 use crate::{
     dataset::{DATASETS, hex},
     error::LabError,
@@ -31,6 +31,9 @@ pub struct Contents {
     /// Of the network file it starts from, if it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub init: Option<String>,
+    /// Of the file with its precisions, if they are in one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub precision: Option<String>,
 }
 
 /// Everything that decides a run, by option; what has its frozen value is left out.
@@ -40,7 +43,7 @@ pub struct RunIdentity(BTreeMap<String, String>);
 /// An option with two values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The option, or `data` or `init` for the contents of files.
+    /// The option, or `data`, `init` or `precision-file` for the contents of files.
     pub option: String,
     /// The value of the first.
     pub before: String,
@@ -50,17 +53,26 @@ pub struct Difference {
 
 const DATA: &str = "data";
 const INIT: &str = "init";
+const PRECISIONS: &str = "precision-file";
 /// What stands for the contents of a file that is not there.
 const ABSENT: &str = "none";
 
 impl Contents {
-    /// Of samples with this fingerprint, and the experiment's `--init` file.
+    /// Of samples with this fingerprint, and the experiment's `--init` and `--precision` files.
     ///
     /// # Errors
-    /// If that file cannot be read.
+    /// If one of these files cannot be read.
     pub fn new(data: &str, experiment: &Experiment) -> Result<Self, LabError> {
         let init = experiment.init.as_deref().map(sha256).transpose()?;
-        Ok(Contents { data: data.to_owned(), init })
+        let precision = experiment.precision_file().map(sha256).transpose()?;
+        Ok(Contents { data: data.to_owned(), init, precision })
+    }
+
+    /// The same, where a file that cannot be read stands for itself.
+    pub fn or_missing(data: &str, experiment: &Experiment) -> Self {
+        let known = |path: &Path| sha256(path).unwrap_or_else(|_| "missing".to_owned());
+        let (init, precision) = (experiment.init.as_deref(), experiment.precision_file());
+        Contents { data: data.to_owned(), init: init.map(known), precision: precision.map(known) }
     }
 }
 
@@ -81,9 +93,21 @@ impl RunIdentity {
         if experiment.standardise {
             options.extend([("standardise".into(), false.into()), ("normalise".into(), "standardise".into())]);
         }
+        if experiment.precision_file().is_some() {
+            options.remove("precision");
+        }
+        for key in ["precision", "precision-profile"] {
+            if let Some(Value::String(text)) = options.get_mut(key) {
+                *text = canonical(text);
+            }
+        }
+        if experiment.energy_scale == Some(1.0) {
+            options.remove("energy-scale");
+        }
         let mut identity = RunIdentity::of_options(&options, &FROZEN);
         identity.0.insert(DATA.to_owned(), contents.data.clone());
         identity.0.extend(contents.init.clone().map(|init| (INIT.to_owned(), init)));
+        identity.0.extend(contents.precision.clone().map(|precision| (PRECISIONS.to_owned(), precision)));
         Ok(identity)
     }
 
@@ -144,6 +168,7 @@ impl fmt::Display for Difference {
         match option.as_str() {
             DATA => write!(f, "other samples (SHA-256 {before:.12}… instead of {after:.12}…)"),
             INIT => write!(f, "another --init file (SHA-256 {before:.12}… instead of {after:.12}…)"),
+            PRECISIONS => write!(f, "another --precision file (SHA-256 {before:.12}… instead of {after:.12}…)"),
             _ => write!(f, "{option} = {before} instead of {after}"),
         }
     }
@@ -181,7 +206,7 @@ mod tests {
     use crate::experiment::option_names;
 
     fn contents() -> Contents {
-        Contents { data: "0123456789abcdef".into(), init: None }
+        Contents { data: "0123456789abcdef".into(), init: None, precision: None }
     }
 
     fn identity(experiment: &Experiment) -> RunIdentity {
@@ -242,13 +267,28 @@ mod tests {
             Experiment { dataset: "mnist".into(), ..base.clone() },
         ];
         let mut keys: Vec<String> = others.into_iter().map(key).chain([key(base.clone())]).collect();
-        for (data, init) in [("fedc", None), ("0123456789abcdef", Some("aa".to_owned()))] {
-            keys.push(RunIdentity::new(&base, &Contents { data: data.into(), init }).unwrap().digits());
+        let some = || Some("aa".to_owned());
+        for (data, init, precision) in
+            [("fedc", None, None), ("0123456789abcdef", some(), None), ("0123456789abcdef", None, some())]
+        {
+            keys.push(RunIdentity::new(&base, &Contents { data: data.into(), init, precision }).unwrap().digits());
         }
         let count = keys.len();
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), count);
+    }
+
+    #[test]
+    fn precisions_are_known_by_what_they_say_and_not_by_how_it_is_written_or_where() {
+        let with = |text: &str| Experiment { precision: Some(text.into()), ..Experiment::default() };
+        let key = |e: &Experiment| identity(e).digits();
+        assert_eq!(key(&with("2.0, 1")), key(&with("2,1")));
+        assert_ne!(key(&with("2,1")), key(&with("2,2")));
+        assert_eq!(key(&with("a/p.safetensors")), key(&with("b/p.safetensors")));
+        let huber = Experiment { energy: "huber".into(), ..Experiment::default() };
+        assert_eq!(key(&huber), key(&Experiment { energy_scale: Some(1.0), ..huber.clone() }));
+        assert_ne!(key(&huber), key(&Experiment { energy_scale: Some(2.0), ..huber.clone() }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod budget;
 mod choices;
 mod config;
+mod energy;
 mod identity;
 pub mod limits;
 pub(crate) mod normalise;
@@ -15,6 +16,7 @@ pub use choices::Choices;
 pub use config::{
     OptionName, Options, from_flags_and_file, from_toml, merge, merge_own, option_names, options_of, table, to_toml,
 };
+pub use energy::{EnergyChoice, EnergyOptions, precision_file};
 pub use identity::{Contents, Difference, RunIdentity, changeable, is_a_file, listed, may_change};
 pub use plan::Plan;
 pub(crate) use samples::file_options;
@@ -142,6 +144,33 @@ pub struct Experiment {
     /// Penalty ρ: one number, or one per hidden layer separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "R,…", allow_hyphen_values = true, help_heading = "Rule")]
     pub rho: Vec<f64> => [1.0],
+    /// Precision Π of residuals and output error: one number, L of them separated by commas, the output's last, or a
+    /// .safetensors file with precision.1 … precision.L, each [1], [n] or [n, n] [default: 1]
+    #[arg(long, value_name = "P,…|FILE", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// Precisions by one number: `output=π` (Π_L = π), `hidden=p` (Π_l = p below the output) or `geometric=s`
+    /// (Π_l = s^(L − l)).
+    #[arg(long, value_name = "NAME=X", help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision_profile: Option<String>,
+    /// λ in (0, 1) of the energy λℓ + (1 − λ)½Σ‖c‖², in the place of ρ and precisions.
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_share: Option<f64>,
+    /// Shape h of the residuals' energy: `pcalm list energies`.
+    #[arg(long, value_name = "NAME", help_heading = "Rule")]
+    pub energy: String = "half-square".into(),
+    /// Scale δ of `huber` and `pseudo-huber` [default: 1]
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_scale: Option<f64>,
+    /// Divide activity steps by the precisions: the same equilibrium, and hidden precisions make it no stiffer.
+    #[arg(long, help_heading = "Rule")]
+    pub precondition: bool,
+    /// Let first-step take steps other than ηρ = 1, whose credit is (ηρ)^(L − l) times BP's.
+    #[arg(long, help_heading = "Rule")]
+    pub any_step: bool,
     /// Activity steps K per cycle of PC-ALM.
     #[arg(long, value_name = "K", help_heading = "Rule")]
     pub inner_steps: usize = 1,
@@ -219,6 +248,23 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// The options its energy follows from.
+    pub fn energy_options(&self) -> EnergyOptions<'_> {
+        EnergyOptions {
+            rho: &self.rho,
+            precision: self.precision.as_deref(),
+            precision_profile: self.precision_profile.as_deref(),
+            loss_share: self.loss_share,
+            energy: &self.energy,
+            energy_scale: self.energy_scale,
+        }
+    }
+
+    /// The file its precisions are in, if they are in one.
+    pub fn precision_file(&self) -> Option<&std::path::Path> {
+        self.precision.as_deref().and_then(precision_file)
+    }
+
     /// Samples evaluated together: no more than a run needs states for anyway.
     pub fn samples_at_once(&self) -> usize {
         self.batch.max(self.probe_samples)

@@ -10,7 +10,7 @@ use pcalm::{
     optimizer::{Schedule, Settings},
     parametrization::{Architecture, Parametrization},
     real::Real,
-    rule::RuleSettings,
+    rule::{Pace, RuleSettings},
 };
 
 /// Steps between measurements where `auto-track` needs some and none are asked for.
@@ -43,6 +43,8 @@ pub struct Plan {
     pub watch_every: u64,
     /// Whether the rule iterates with η at all.
     pub iterative: bool,
+    /// What decides how large η may be.
+    pub pace: Pace,
     /// The optimizer.
     pub optimizer: Settings,
     /// Learning rate after the parametrization's rule.
@@ -66,6 +68,7 @@ impl Plan {
             activation,
             placement,
             loss,
+            energy,
             topology,
             parametrization,
             optimizer,
@@ -85,7 +88,8 @@ impl Plan {
         let track_eta = e.eta == "auto-track";
         let auto_eta = e.eta == "auto" || track_eta;
         let watch_every = if track_eta && e.watch_stability == 0 { WATCH_EVERY } else { e.watch_stability };
-        let watch_every = if rule.iterative { watch_every } else { 0 };
+        // What is watched is the Hessian's spectrum, which moves no other rules.
+        let watch_every = if rule.iterative && rule.pace == Pace::Curvature { watch_every } else { 0 };
         let eta = if auto_eta { 0.0 } else { positive("eta", &e.eta)? };
         let auto_nesterov = rule.accelerated && e.nesterov == "auto";
         let measured = [
@@ -106,6 +110,8 @@ impl Plan {
             credit,
             tolerance: e.tolerance,
             inner_tolerance: e.inner_tolerance,
+            precondition: e.precondition,
+            any_step: e.any_step,
             ..RuleSettings::default()
         };
         for (name, value) in
@@ -128,12 +134,13 @@ impl Plan {
         Ok(Plan {
             catalogue: catalogue.clone(),
             parametrization,
-            objective: Objective::new(loss, &e.rho)?,
+            objective: energy.at(loss, &architecture.widths[1..])?,
             auto_eta,
             track_eta,
             auto_nesterov,
             watch_every,
             iterative: rule.iterative,
+            pace: rule.pace,
             dual_step: rule.dual_step,
             rule: settings,
             optimizer: Settings {
@@ -150,6 +157,17 @@ impl Plan {
             samples: data.train.len(),
             architecture,
         })
+    }
+
+    /// Whether the stability bound is about the rule's steps: not where they are divided by the precisions, or where η
+    /// is 1.
+    pub fn is_bounded(&self) -> bool {
+        self.iterative
+            && match self.pace {
+                Pace::Curvature => !self.rule.precondition,
+                Pace::Precision => true,
+                Pace::One => false,
+            }
     }
 
     /// The dual step that enters the stability bound.

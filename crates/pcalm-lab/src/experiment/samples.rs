@@ -41,7 +41,7 @@ impl Loaded {
     /// What the experiment's files hold.
     ///
     /// # Errors
-    /// If its `--init` file cannot be read.
+    /// If its `--init` or `--precision` file cannot be read.
     pub fn contents(&self, e: &Experiment) -> Result<Contents, LabError> {
         Contents::new(&self.fingerprint, e)
     }

@@ -150,7 +150,7 @@ pub mod tests {
             unstable_epochs: 0,
             learning_rate: 0.001,
         };
-        let contents = Contents { data: "made up".into(), init: None };
+        let contents = Contents { data: "made up".into(), init: None, precision: None };
         let key = Key::from(&RunIdentity::new(&experiment, &contents).unwrap());
         Done { key, variant: String::new(), experiment, summary }
     }

@@ -26,10 +26,11 @@ pub enum Sign {
 const ROUNDING: f64 = 1e-3;
 
 impl Sign {
-    /// A sign in the inference on the probe batch.
-    pub fn of(probe: &Probe) -> Option<Self> {
+    /// A sign in the inference on the probe batch; `weight` is how many times the plain loss the energy at the forward
+    /// pass is at most, the output's precision.
+    pub fn of(probe: &Probe, weight: f64) -> Option<Self> {
         let samples = probe.score.samples as f64;
-        let (from, to) = (probe.score.loss / samples, probe.energies.energy() / samples);
+        let (from, to) = (weight * probe.score.loss / samples, probe.energies.energy() / samples);
         if probe.alignment.whole.cosine < 0.0 {
             Some(Sign::Alignment(probe.alignment.whole.cosine))
         } else if probe.energies.dual == 0.0 && to > from * (1.0 + ROUNDING) {

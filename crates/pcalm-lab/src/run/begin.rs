@@ -14,6 +14,7 @@ use crate::{
     outcome::{Cost, read_json},
     provenance::{Provenance, provenance_of},
     record::{EpochRow, TrainingTally, read_csv},
+    step_size::{bounded_curvature, own_step},
     tenancy::sign,
     watch::{Watch, condition},
 };
@@ -24,7 +25,7 @@ use pcalm::{
     minibatch::Minibatch,
     network::Network,
     optimizer::Optimizer,
-    theory::{automatic_step, constraint_curvature, nesterov_momentum, stability_bound},
+    theory::{nesterov_momentum, stability_bound},
     train::Trainer,
 };
 
@@ -125,9 +126,9 @@ fn fresh<B: Host>(
     let mut automatic = None;
     if plan.auto_eta && plan.iterative {
         minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
-        automatic = Some(automatic_step(minibatch, network, plan.dual_step())?);
+        automatic = Some(own_step(plan.pace, minibatch, network, plan.dual_step())?);
     }
-    let sigma_squared = plan.iterative.then(|| sigma_squared(meter, network, job)).transpose()?;
+    let sigma_squared = sigma_squared(plan, meter, network, job)?;
     let momentum =
         if plan.auto_nesterov { Some(nesterov_momentum(condition(job.data, network, &plan.objective)?)) } else { None };
     Ok(RunProgress {
@@ -135,7 +136,7 @@ fn fresh<B: Host>(
         evaluated: 0,
         eta: first_eta(plan, automatic.map(|a| a.eta)),
         first_eta: automatic.map(|a| a.eta),
-        lambda_max: automatic.map(|a| a.lambda_max),
+        lambda_max: automatic.and_then(|a| a.lambda_max),
         sigma_squared,
         momentum,
         first_watched: None,
@@ -159,14 +160,18 @@ pub fn first_eta(plan: &Plan, automatic: Option<f64>) -> f64 {
     }
 }
 
-/// σ_max² on a few samples of the first batch, roughly.
+/// σ_max² on a few samples of the first batch, roughly; none where the plan's rule has no bound.
 pub fn sigma_squared<B: Host>(
+    plan: &Plan,
     meter: &mut Minibatch<B>,
     network: &Network<B::Real>,
     job: &TrainingJob,
-) -> Result<f64, LabError> {
+) -> Result<Option<f64>, LabError> {
+    if !plan.is_bounded() {
+        return Ok(None);
+    }
     meter.load(network, &first_samples(job, job.experiment.batch.min(FEW)).batch()?)?;
-    Ok(constraint_curvature(meter, network)?)
+    Ok(bounded_curvature(plan.pace, meter, network)?)
 }
 
 /// The stability bound of the plan's rule.

@@ -40,16 +40,18 @@ impl<B: Engine + Copy> TrainingRun<'_, B> {
 
     /// What shows at the end of an epoch that inference is unstable, if anything does.
     fn sign(&mut self, epoch: u64, probe: &Probe) -> Result<Option<Sign>, LabError> {
-        if let Some(sign) = Sign::of(probe) {
+        // ℓ_Π is at most that many times ℓ.
+        let weight = self.plan.objective.readout().bounds()[1];
+        if let Some(sign) = Sign::of(probe, weight) {
             return Ok(Some(sign));
         }
         // The bound at the start was reported as training began.
-        if epoch == 0 || !self.plan.iterative {
+        if epoch == 0 {
             return Ok(None);
         }
-        let sigma_squared = begin::sigma_squared(&mut self.meter, self.trainer.network(), self.job)?;
-        let bound = begin::bound(&self.plan, self.progress.eta, sigma_squared);
-        Ok((!bound.holds()).then_some(Sign::Bound(bound)))
+        let sigma_squared = begin::sigma_squared(&self.plan, &mut self.meter, self.trainer.network(), self.job)?;
+        let bound = sigma_squared.map(|sigma_squared| begin::bound(&self.plan, self.progress.eta, sigma_squared));
+        Ok(bound.filter(|bound| !bound.holds()).map(Sign::Bound))
     }
 
     /// Training holds no more than evaluation and diagnostics.

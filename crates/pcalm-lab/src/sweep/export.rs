@@ -84,7 +84,9 @@ fn configuration(rows: &[SweepRow], table: &mut Table) -> Result<(), LabError> {
     let options: Vec<toml::Table> = rows.iter().map(resolved).collect::<Result<_, _>>()?;
     for name in option_names() {
         let values: Vec<Option<&Value>> = options.iter().map(|o| o.get(&name.key)).collect();
-        table.add(&name.key.replace('-', "_"), typed(&values))?;
+        // `energy` is a result: F.
+        let column = if name.key == "energy" { "energy_shape".to_owned() } else { name.key.replace('-', "_") };
+        table.add(&column, typed(&values))?;
     }
     Ok(())
 }

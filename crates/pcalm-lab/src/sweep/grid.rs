@@ -85,9 +85,7 @@ pub fn grid(
 /// once they are there it is another cell.
 fn identity(experiment: &Experiment, samples: &DatasetCache) -> Result<RunIdentity, LabError> {
     let fingerprint = samples.of(experiment).map_or_else(|_| "missing".into(), |loaded| loaded.fingerprint);
-    let contents = Contents::new(&fingerprint, experiment)
-        .unwrap_or_else(|_| Contents { data: fingerprint.to_string(), init: Some("missing".to_owned()) });
-    RunIdentity::new(experiment, &contents)
+    RunIdentity::new(experiment, &Contents::or_missing(&fingerprint, experiment))
 }
 
 /// A place in a grid before it is known which run it is.

@@ -1,14 +1,14 @@
-//! `pcalm theory equilibrium`: where predictive coding ends in a linear network, and how far that is from
-//! backpropagation.
+//! `pcalm theory equilibrium`: where predictive coding ends, and how far that is from backpropagation. In linear networks
+//! by the closed form, in others by the rule `pc-equilibrium`.
 
 use super::{Case, write_report, write_table};
 use crate::{LabError, folder::Folder, record::finite};
 use pcalm::{
     backend::Reference,
     gradient::{Alignment, Gradient},
-    infer::infer,
+    infer::{Rule, Stop, infer},
     lagrangian::Lagrangian,
-    rule::Backprop,
+    rule::{Backprop, RuleSettings},
     state::State,
     theory::{Distance, Equilibrium, distances},
 };
@@ -19,14 +19,26 @@ use serde::Serialize;
 pub struct EquilibriumReport {
     /// Samples.
     pub samples: usize,
-    /// Mean loss of the forward pass, ℓ.
+    /// Whether it is the closed form of a linear network; else it is the minimum that Newton's steps find from the
+    /// forward pass.
+    pub closed_form: bool,
+    /// Why the solve ended.
+    pub stop: String,
+    /// Units that rest on kinks of the activation, over all samples, where it ended there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units_at_kinks: Option<usize>,
+    /// ‖∂F/∂z‖_∞ that is left; at kinks it is no measure of how far the minimum is.
+    pub gradient_left: f64,
+    /// Mean loss of the forward pass, ℓ_Π.
     pub loss: f64,
+    /// Mean loss at the equilibrium.
+    pub loss_at_rest: f64,
     /// Mean energy at the equilibrium, F*.
     pub energy: f64,
-    /// The same as ½ rᵀR⁻¹r.
-    pub rescaled_energy: f64,
+    /// The same as ½ rᵀR⁻¹r, of the closed form alone.
+    pub rescaled_energy: Option<f64>,
     /// Trace of the rescaling R over the number of outputs; 1 where the hidden layers give nothing.
-    pub rescaling: f64,
+    pub rescaling: Option<f64>,
     /// Cosine of the equilibrium's weight gradient and BP's.
     pub alignment: f64,
     /// Its norm over that of BP's.
@@ -72,19 +84,35 @@ struct LayerCreditRow {
     backprop: f64,
     alignment: Option<f64>,
     norm_ratio: Option<f64>,
+    /// ‖c_l‖ at the equilibrium; none at the output.
+    residual: Option<f64>,
+}
+
+/// Sets the state to the equilibrium: its closed form, if there is one, and why the solve ended.
+fn solve(
+    case: &Case,
+    lagrangian: &Lagrangian<Reference<f64>>,
+    state: &mut State<Reference<f64>>,
+) -> Result<(Option<Equilibrium>, Stop), LabError> {
+    let (network, objective) = (&case.network, &case.objective);
+    if case.is_linear() && network.as_chain().is_some() {
+        let solved = Equilibrium::new(network, objective)?;
+        solved.place(lagrangian, state);
+        return Ok((Some(solved), Stop::Converged));
+    }
+    // To its own tolerance, whatever that of the inference that is followed.
+    let rule = pcalm::rule::build::<Reference<f64>>("pc-equilibrium", &RuleSettings::default())?;
+    Rule::<Reference<f64>>::fits(rule.as_ref(), network, objective)?;
+    Ok((None, infer(rule.as_ref(), lagrangian, state, &mut ()).stop.usable()?))
 }
 
 /// Solves the equilibrium, follows `budget` steps of PC and PC-ALM towards it and the KKT point; writes
 /// `equilibrium.json`, `layers.csv` and `distances.csv`.
 ///
 /// # Errors
-/// If the network is not linear, the loss not the squared error, or the inference diverges.
+/// If the network is too large to solve for, or the inference diverges.
 pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<EquilibriumReport, LabError> {
-    if case.objective.loss() != pcalm::loss::Loss::SquaredError {
-        return Err(LabError::option("loss", "the equilibrium has a closed form with `squared-error` alone"));
-    }
     let (network, rho, eta, alpha) = (&case.network, case.rho(), case.eta()?, case.rule.alpha);
-    let solved = Equilibrium::new(network, &case.objective)?;
     let (backend, batch) = (Reference::<f64>::new(), case.samples.batch()?);
     let (block, mut state) = batch.block(&backend, network)?;
     let lagrangian = Lagrangian::new(&backend, network, &block, &case.objective)?;
@@ -97,28 +125,36 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     let mut buffer = state.activities().clone();
     let loss = lagrangian.energies(&mut state, &mut buffer).loss / samples as f64;
 
-    solved.place(&lagrangian, &mut state);
+    let (solved, stop) = solve(case, &lagrangian, &mut state)?;
     let rest = state.clone();
     let mut found = Gradient::zeros(network);
     lagrangian.weight_gradient(&state, &mut found);
-    let energy = lagrangian.energies(&mut state, &mut buffer).energy() / samples as f64;
-    let rescaled = solved.energies_of(&block)?.iter().sum::<f64>() / samples as f64;
+    lagrangian.activity_gradient(&mut state, &mut buffer);
+    let left = buffer.layers.iter().flat_map(|m| (0..samples).flat_map(|s| m.column(s)));
+    let gradient_left = left.map(f64::abs).fold(0.0, f64::max);
+    let at_rest = lagrangian.energies(&mut state, &mut buffer);
+    let mean = |energies: Vec<f64>| energies.iter().sum::<f64>() / samples as f64;
+    let rescaled = solved.as_ref().map(|solved| solved.energies_of(&block).map(mean)).transpose()?;
+    let residuals: Vec<f64> = buffer.layers.iter().map(|c| c.norm_squared(samples).sqrt()).collect();
     let alignment = Alignment::new(&found, &wanted);
 
     let norms = |s: &State<Reference<f64>>, l: usize| s.credit().layers[l].norm_squared(samples).sqrt();
+    // A row per weight matrix, with what there is of the layer it leads to.
+    let entered = network.edges().iter().filter(|edge| edge.dense().is_some()).map(|edge| edge.to - 1);
     let layers: Vec<LayerCreditRow> = alignment
         .layers
         .iter()
+        .zip(entered)
         .enumerate()
-        .map(|(l, a)| LayerCreditRow {
-            layer: l + 1,
+        .map(|(place, (a, l))| LayerCreditRow {
+            layer: place + 1,
             credit: norms(&rest, l),
             backprop: norms(&kkt, l),
             alignment: finite(a.cosine),
             norm_ratio: finite(a.norm_ratio),
+            residual: residuals.get(l).copied(),
         })
         .collect();
-    write_table(folder, "layers.csv", &layers)?;
 
     let mut follow = |alpha: f64| -> Result<Vec<[Distance; 2]>, LabError> {
         let rule = case.rule(eta, alpha, budget)?;
@@ -138,15 +174,25 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
             alm_to_adjoint: alm_kkt.duals,
         })
         .collect();
+    // Not before the inferences have come to their ends.
+    write_table(folder, "layers.csv", &layers)?;
     write_table(folder, "distances.csv", &rows)?;
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let outputs = solved.rescaling().nrows();
+    let trace = |solved: &Equilibrium| {
+        let outputs = solved.rescaling().nrows();
+        (0..outputs).map(|i| solved.rescaling()[(i, i)]).sum::<f64>() / outputs as f64
+    };
     let report = EquilibriumReport {
         samples,
+        closed_form: solved.is_some(),
+        stop: stop.name().to_owned(),
+        units_at_kinks: if let Stop::AtKinks { units } = stop { Some(units) } else { None },
+        gradient_left,
         loss,
-        energy,
+        loss_at_rest: at_rest.loss / samples as f64,
+        energy: at_rest.energy() / samples as f64,
         rescaled_energy: rescaled,
-        rescaling: (0..outputs).map(|i| solved.rescaling()[(i, i)]).sum::<f64>() / outputs as f64,
+        rescaling: solved.as_ref().map(trace),
         alignment: alignment.whole.cosine,
         norm_ratio: alignment.whole.norm_ratio,
         layer_alignment: layers.iter().map(|l| l.alignment).collect(),

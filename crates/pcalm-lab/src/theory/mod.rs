@@ -1,9 +1,11 @@
 //! What the theory says of an experiment's network on its data, as reports, tables and pictures.
 
+pub mod energies;
 pub mod equilibrium;
 pub mod options;
 #[cfg_attr(not(feature = "plot"), path = "no_picture.rs")]
 pub(crate) mod picture;
+pub mod relaxation;
 pub mod spectrum;
 pub mod stability;
 pub mod wave;
@@ -19,7 +21,6 @@ use crate::{
 use pcalm::Catalogue;
 use pcalm::{
     backend::{Host, Reference},
-    loss::Loss,
     minibatch::Minibatch,
     network::Network,
     objective::Objective,
@@ -67,9 +68,27 @@ impl Case {
         Ok(Case { network: file.network, objective, samples, rule: plan.rule, auto_eta: plan.auto_eta })
     }
 
-    /// Whether the theory is exact for it: no activation, and a quadratic loss.
+    /// Whether the theory is exact for it: no activation, and quadratic energies.
     pub fn is_linear(&self) -> bool {
-        self.network.is_linear() && self.objective.loss() == Loss::SquaredError
+        self.network.is_linear() && self.objective.is_quadratic()
+    }
+
+    /// Refuses steps that are divided by the precisions, for what is said of plain ones alone.
+    ///
+    /// # Errors
+    /// If the case has such steps; `what` is what is said.
+    fn refuse_precondition(&self, what: &str) -> Result<(), LabError> {
+        match self.rule.precondition {
+            true => Err(LabError::option("precondition", format!("{what} is that of plain steps; leave it out"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Inputs and target of each sample.
+    fn each_sample(&self) -> Vec<(Vec<f64>, Vec<f64>)> {
+        let (inputs, targets) = self.samples.clone().into_parts();
+        let pairs = inputs.chunks_exact(self.network.inputs()).zip(targets.chunks_exact(self.network.outputs()));
+        pairs.map(|(x, y)| (x.to_vec(), y.to_vec())).collect()
     }
 
     /// ρ_l, one per hidden layer; none where a precision is no number.

@@ -19,7 +19,7 @@ impl OneSample {
 }
 
 options! {
-/// Of `pcalm theory equilibrium` and `pcalm theory wave`.
+/// Of `pcalm theory equilibrium`, `energies` and `wave`.
 pub struct FirstSamples {
     /// Training samples to look at, the first ones.
     #[arg(long, value_name = "N")]
@@ -28,6 +28,25 @@ pub struct FirstSamples {
 }
 
 impl FirstSamples {
+    /// The first of the samples meant, and how many.
+    pub fn which(&self) -> (usize, usize) {
+        (0, self.samples)
+    }
+}
+
+options! {
+/// Of `pcalm theory relaxation`.
+pub struct LayerPath {
+    /// Training samples to look at, the first ones.
+    #[arg(long, value_name = "N")]
+    pub samples: usize = 4,
+    /// The hidden layer to look at alone, between neighbours that are held at their equilibrium; counted from 1.
+    #[arg(long, value_name = "L")]
+    pub layer: usize = 1,
+}
+}
+
+impl LayerPath {
     /// The first of the samples meant, and how many.
     pub fn which(&self) -> (usize, usize) {
         (0, self.samples)

@@ -1,10 +1,14 @@
 //! What the theory says, as pictures.
 
-use super::options::StepSizes;
+use super::{
+    energies::EnergyRow,
+    options::StepSizes,
+    relaxation::{LayerPathRow, PathRow},
+};
 use crate::{
     LabError,
     folder::Folder,
-    plot::{self, Panel, complex_plane, heat_maps},
+    plot::{self, Axis, Chart, Ink, Panel, Series, Spread, complex_plane, heat_maps, line_charts},
 };
 use pcalm::theory::{Cell, LayerCredit, Wave};
 
@@ -32,6 +36,57 @@ pub fn stability(folder: &Folder, cells: &[Cell], sizes: &StepSizes) -> Result<(
     ];
     let svg = heat_maps(&panels, ("η ρ σ²", 0.0, sizes.x_max), ("α/ρ", 0.0, sizes.ratio_max), 1.0)?;
     folder.write("stability.svg", svg.as_bytes())
+}
+
+/// Distances from rest over steps: of all layers, and of one between held neighbours.
+pub fn relaxation(folder: &Folder, rows: &[PathRow], layer: &[LayerPathRow]) -> Result<(), LabError> {
+    let whole = [
+        Series::plain("continuous", 1, Ink::Line, rows.iter().map(|r| (r.step as f64, r.continuous))),
+        Series::plain("steps, predicted", 0, Ink::Line, rows.iter().map(|r| (r.step as f64, r.discrete))),
+        Series::plain("inference", 2, Ink::Line, rows.iter().map(|r| (r.step as f64, r.inference))),
+    ];
+    let printed = layer.iter().filter_map(|r| Some((r.step as f64, r.as_printed?)));
+    let alone = [
+        Series::plain("continuous", 1, Ink::Line, layer.iter().map(|r| (r.step as f64, r.continuous))),
+        Series::plain("steps, predicted", 0, Ink::Line, layer.iter().map(|r| (r.step as f64, r.discrete))),
+        Series::plain("eq. 31 as printed", 3, Ink::Line, printed),
+    ];
+    let charts = [
+        distances("all hidden layers", rows.len(), whole.into()),
+        distances("one layer, its neighbours held", layer.len(), alone.into()),
+    ];
+    folder.write("relaxation.svg", line_charts(&charts, 2)?.as_bytes())
+}
+
+fn distances(title: &str, rows: usize, series: Vec<Series>) -> Chart {
+    let chart = Chart::over_steps(title, "distance from rest, share of the first", rows.saturating_sub(1), series);
+    let shown = chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.y)).filter(|y| *y > 0.0);
+    let y = Axis::around(&chart.y.label, Spread::Log10, shown.collect::<Vec<_>>());
+    Chart { y, ..chart }
+}
+
+/// Loss and energies, and what couples them, over steps.
+pub fn energies(folder: &Folder, rows: &[EnergyRow]) -> Result<(), LabError> {
+    let series = |name: &str, look: usize, of: fn(&EnergyRow) -> f64| {
+        Series::plain(name, look, Ink::Line, rows.iter().map(|r| (r.step as f64, of(r))))
+    };
+    let last = rows.len().saturating_sub(1);
+    let both = vec![
+        series("loss ℓ", 0, |r| r.loss),
+        series("residuals' energy", 1, |r| r.residual),
+        series("energy F", 2, |r| r.energy),
+    ];
+    let charts = [
+        Chart::over_steps("means over the samples", "energy", last, both),
+        Chart::over_steps("what the loss falls by", "m", last, vec![series("m", 3, |r| r.margin)]),
+        Chart::over_steps(
+            "samples in which it does not",
+            "samples",
+            last,
+            vec![series("m ≤ 0", 3, |r| r.nonpositive as f64), series("loss rises", 0, |r| r.rising as f64)],
+        ),
+    ];
+    folder.write("energies.svg", line_charts(&charts, 3)?.as_bytes())
 }
 
 /// The maps as a file.

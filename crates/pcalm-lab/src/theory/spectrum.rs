@@ -99,6 +99,7 @@ struct EigenvalueRow {
 /// # Errors
 /// If the linearisation is not finite or the files cannot be written.
 pub fn spectrum(case: &Case, folder: &Folder) -> Result<SpectrumReport, LabError> {
+    case.refuse_precondition("the spectrum")?;
     let (x, y) = case.samples.first();
     let linearisation = Linearisation::at_forward_pass(&case.network, &case.objective, x, y)?;
     let spectrum = Spectrum::new(&linearisation)?;

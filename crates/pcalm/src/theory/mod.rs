@@ -10,6 +10,7 @@ mod krylov;
 mod lanczos;
 mod linearisation;
 mod mode;
+mod relaxation;
 mod spectrum;
 mod stability;
 mod step_size;
@@ -27,6 +28,7 @@ pub use equilibrium::Equilibrium;
 pub use faer::c64 as Eigenvalue;
 pub use linearisation::{HessianInverse, Linearisation};
 pub use mode::Mode;
+pub use relaxation::{DENSE_RELAXATION, Relaxation};
 pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, MANY, Radius, Spectrum, Stability};
 pub use stability::{Cell, stability_map};
 pub use step_size::{

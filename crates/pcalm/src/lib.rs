@@ -5,6 +5,7 @@ pub mod backend;
 pub mod batch;
 pub mod catalogue;
 pub mod checkpoint;
+mod decoder;
 mod dual_step;
 pub mod energy_shape;
 pub mod error;
@@ -24,6 +25,8 @@ pub mod precision;
 pub mod real;
 pub mod rule;
 pub mod score;
+#[cfg(feature = "theory")]
+mod solve;
 pub mod stack;
 pub mod state;
 pub mod tensor_file;

@@ -152,8 +152,14 @@ impl Backend for Elsewhere {
     fn read<'s>(&self, stack: &'s Self::Stack) -> Cow<'s, Stack<f64>> {
         Cow::Owned(stack.0.clone())
     }
+    fn write(&self, numbers: &Stack<f64>, y: &mut Self::Stack) {
+        self.0.write(numbers, &mut y.0);
+    }
     fn output<'s>(&self, memo: &'s Self::Memo) -> Cow<'s, Matrix<f64>> {
         Cow::Owned(self.0.output(&memo.0).into_owned())
+    }
+    fn input<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<f64>> {
+        Cow::Owned(self.0.input(&block.0).into_owned())
     }
     fn target<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<f64>> {
         Cow::Owned(self.0.target(&block.0).into_owned())

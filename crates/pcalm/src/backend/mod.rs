@@ -12,6 +12,8 @@ mod sweeps;
 pub use cpu::Cpu;
 pub use host::Host;
 pub use reference::Reference;
+#[cfg(feature = "theory")]
+pub(crate) use sweeps::dense::predict;
 pub use sweeps::{Kernel, Sweeps};
 
 use crate::{
@@ -189,8 +191,14 @@ pub trait Backend: Debug + Send + Sync + Sized {
     /// The numbers of a stack, to be looked at.
     fn read<'s>(&self, stack: &'s Self::Stack) -> Cow<'s, Stack<Self::Real>>;
 
+    /// `y` ← these numbers, over the layers that both have.
+    fn write(&self, numbers: &Stack<Self::Real>, y: &mut Self::Stack);
+
     /// The network's output where it was last computed.
     fn output<'s>(&self, memo: &'s Self::Memo) -> Cow<'s, Matrix<Self::Real>>;
+
+    /// The inputs.
+    fn input<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<Self::Real>>;
 
     /// The targets.
     fn target<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<Self::Real>>;

@@ -3,7 +3,6 @@
 mod advice;
 mod approach;
 mod curvature;
-mod dense;
 mod dispersion;
 mod equilibrium;
 mod follow;
@@ -18,6 +17,8 @@ mod step_size;
 mod stiffness;
 mod watch;
 mod wave;
+
+use crate::solve::dense;
 
 pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};

@@ -1,6 +1,6 @@
 //! The primitives on this machine: sweeps over the nodes, one edge at a time, over a kernel's products.
 
-pub(super) mod dense;
+pub(crate) mod dense;
 mod node;
 mod weigh;
 
@@ -87,7 +87,7 @@ pub trait Kernel: Clone + Debug + Send + Sync {
 /// A backend made of one kernel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sweeps<K> {
-    pub(super) kernel: K,
+    pub(crate) kernel: K,
 }
 
 impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
@@ -266,8 +266,16 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
         Cow::Borrowed(stack)
     }
 
+    fn write(&self, numbers: &Stack<R>, y: &mut Stack<R>) {
+        y.copy_from(numbers);
+    }
+
     fn output<'s>(&self, memo: &'s Memo<R>) -> Cow<'s, Matrix<R>> {
         Cow::Borrowed(&memo.output)
+    }
+
+    fn input<'s>(&self, block: &'s Block<R>) -> Cow<'s, Matrix<R>> {
+        Cow::Borrowed(&block.input)
     }
 
     fn target<'s>(&self, block: &'s Block<R>) -> Cow<'s, Matrix<R>> {

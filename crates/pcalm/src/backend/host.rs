@@ -145,9 +145,10 @@ pub(crate) struct Slopes<R> {
 impl<R: Real> Slopes<R> {
     /// Zeros, shaped for `samples` samples through `edge`.
     fn zeros(edge: &Edge<R>, samples: usize) -> Self {
-        edge.dense().map_or_else(|| Slopes { rates: Matrix::default(), slopes: Matrix::default() }, |dense| {
-            Slopes::of(dense, samples)
-        })
+        edge.dense().map_or_else(
+            || Slopes { rates: Matrix::default(), slopes: Matrix::default() },
+            |dense| Slopes::of(dense, samples),
+        )
     }
 
     /// Zeros, shaped for `samples` samples through a dense map.

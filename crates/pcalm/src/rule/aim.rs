@@ -11,7 +11,7 @@ use crate::{
     real::Real,
     solve::{
         inverse::Impossible,
-        targets::{ForwardPass, Found},
+        targets::{ForwardPass, FoundTargets},
     },
     stack::{Matrix, Stack},
     state::State,
@@ -24,12 +24,7 @@ pub(super) const FORWARD: usize = 0;
 pub(super) trait Aim<B: Backend>: Rule<B> {
     /// Targets from some node up to another, t of the first hidden layer the first; the state is at the forward pass, and
     /// what happens to it here does not matter.
-    fn find(
-        &self,
-        lagrangian: &Lagrangian<B>,
-        state: &mut State<B>,
-        scene: &Scene,
-    ) -> Result<Found, Impossible>;
+    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene) -> Result<FoundTargets, Impossible>;
 }
 
 /// What targets are worked out from, in `f64` whatever the backend's numbers.
@@ -84,7 +79,8 @@ fn wide<R: Real>(matrix: &Matrix<R>) -> Matrix<f64> {
     out
 }
 
-const NO_CHAIN: &str = "its edges join other nodes than neighbours, and targets are passed down link by link; take a chain";
+const NO_CHAIN: &str =
+    "its edges join other nodes than neighbours, and targets are passed down link by link; take a chain";
 
 /// Whether a network and an objective are such that targets can be passed down. With a `top` in the units of the output,
 /// the loss is to be the squared error.
@@ -115,7 +111,7 @@ pub(super) fn aim<B: Backend>(
     rule: &impl Aim<B>,
     lagrangian: &Lagrangian<B>,
     state: &mut State<B>,
-) -> Result<Option<(Scene, Found)>, Refusal> {
+) -> Result<Option<(Scene, FoundTargets)>, Refusal> {
     possible(rule, lagrangian)?;
     lagrangian.forward(state);
     lagrangian.copy(&state.activities, &mut state.memory[FORWARD]);

@@ -20,7 +20,7 @@ use crate::{
     real::Real,
     solve::{
         inverse::{Impossible, obstacle},
-        targets::{Decoding, Found, by_decoders, transposes},
+        targets::{Decoding, FoundTargets, by_decoders, transposes},
     },
     state::State,
 };
@@ -107,7 +107,7 @@ impl DifferenceTargetPropagation {
 }
 
 impl<B: Backend> Aim<B> for DifferenceTargetPropagation {
-    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene) -> Result<Found, Impossible> {
+    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene) -> Result<FoundTargets, Impossible> {
         let chain = scene.chain()?;
         let top = match self.top {
             TargetTop::Target => scene.towards_target(self.beta),

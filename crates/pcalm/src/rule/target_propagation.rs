@@ -19,7 +19,7 @@ use crate::{
     objective::Objective,
     solve::{
         inverse::{Impossible, Reach, obstacle},
-        targets::{Found, by_inverses},
+        targets::{FoundTargets, by_inverses},
     },
     stack::Matrix,
     state::State,
@@ -60,13 +60,13 @@ impl TargetPropagation {
         Ok(found.targets.swap_remove(0))
     }
 
-    fn down_to(&self, lowest: usize, scene: &Scene) -> Result<Found, Impossible> {
+    fn down_to(&self, lowest: usize, scene: &Scene) -> Result<FoundTargets, Impossible> {
         by_inverses(scene.chain()?, &scene.pass, scene.towards_target(self.beta), lowest, self.reach)
     }
 }
 
 impl<B: Backend> Aim<B> for TargetPropagation {
-    fn find(&self, _: &Lagrangian<B>, _: &mut State<B>, scene: &Scene) -> Result<Found, Impossible> {
+    fn find(&self, _: &Lagrangian<B>, _: &mut State<B>, scene: &Scene) -> Result<FoundTargets, Impossible> {
         self.down_to(1, scene)
     }
 }

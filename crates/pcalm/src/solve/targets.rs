@@ -20,7 +20,7 @@ pub struct ForwardPass {
 
 /// Targets, and how they came about.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundTargets {
     /// t from the lowest node that was asked for to the top.
     pub targets: Vec<Matrix<f64>>,
     /// Of each link that was undone, in the order of the nodes they leave.
@@ -34,7 +34,7 @@ pub fn by_inverses(
     top: (usize, Matrix<f64>),
     lowest: usize,
     reach: Reach,
-) -> Result<Found, Impossible> {
+) -> Result<FoundTargets, Impossible> {
     down(top, lowest, |node, above, tally| {
         let inverse = LinkInverse::new(node, chain.link(node))?;
         let found = inverse.find(above, &pass.nodes[node], reach, pass.samples, tally)?;
@@ -61,7 +61,7 @@ pub fn by_decoders(
     pass: &ForwardPass,
     top: (usize, Matrix<f64>),
     decoding: Decoding,
-) -> Result<Found, Impossible> {
+) -> Result<FoundTargets, Impossible> {
     down(top, 1, |node, above, tally| {
         let (here, forward) = (&pass.nodes[node], &pass.nodes[node + 1]);
         let link = Through { node, dense: chain.link(node).0, phi: chain.activation(), samples: pass.samples };
@@ -139,8 +139,8 @@ fn down(
     (top, target): (usize, Matrix<f64>),
     lowest: usize,
     mut undo: impl FnMut(usize, &Matrix<f64>, &mut Tally) -> Result<(Matrix<f64>, Option<LinkSpectrum>), Impossible>,
-) -> Result<Found, Impossible> {
-    let mut found = Found { targets: vec![target], links: Vec::new() };
+) -> Result<FoundTargets, Impossible> {
+    let mut found = FoundTargets { targets: vec![target], links: Vec::new() };
     for node in (lowest..top).rev() {
         let mut tally = Tally::default();
         let (target, spectrum) = undo(node, &found.targets[top - node - 1], &mut tally)?;

@@ -74,8 +74,7 @@ pub fn solve(mut matrix: Mat<f64>, mut right: Mat<f64>) -> Option<Mat<f64>> {
         .or(lu::solve::solve_in_place_scratch::<usize, f64>(n, right.ncols(), ONE_THREAD));
     with(needed, |stack| {
         let into = (&mut order[..], &mut back[..]);
-        let (_, rows) =
-            lu::factor::lu_in_place(matrix.as_mut(), into.0, into.1, ONE_THREAD, stack, Default::default());
+        let (_, rows) = lu::factor::lu_in_place(matrix.as_mut(), into.0, into.1, ONE_THREAD, stack, Default::default());
         lu::solve::solve_in_place(matrix.as_ref(), matrix.as_ref(), rows, right.as_mut(), ONE_THREAD, stack);
     });
     let finite = (0..right.ncols()).all(|j| (0..n).all(|i| right[(i, j)].is_finite()));

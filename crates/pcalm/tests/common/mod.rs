@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod graphs;
+pub mod targets;
 
 use nalgebra::DMatrix;
 use pcalm::{
@@ -18,6 +19,7 @@ use pcalm::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// Numbers in (−1, 1) from a seed.
 pub fn numbers(count: usize, seed: u64) -> Vec<f64> {
@@ -142,6 +144,46 @@ pub fn without_solves(names: Vec<&'static str>) -> Vec<&'static str> {
     names.into_iter().filter(|name| *name != "mm").collect()
 }
 
+/// Without target propagation, which inverts the weights: rounding comes out larger by their condition.
+pub fn without_inverses(names: Vec<&'static str>) -> Vec<&'static str> {
+    names.into_iter().filter(|name| *name != "target-propagation").collect()
+}
+
+/// A walk of rules over cases, each of which some may refuse as such. None may refuse them all.
+pub struct RuleWalk {
+    names: Vec<&'static str>,
+    ran: BTreeSet<&'static str>,
+}
+
+impl RuleWalk {
+    pub fn of(names: Vec<&'static str>) -> Self {
+        RuleWalk { names, ran: BTreeSet::new() }
+    }
+
+    /// Those that run on this case.
+    pub fn on<R: Real>(
+        &mut self,
+        network: &Network<R>,
+        objective: impl Into<Objective<R>>,
+        settings: &RuleSettings,
+    ) -> Vec<&'static str> {
+        let objective = objective.into();
+        let fits = |name: &str| {
+            let rule = rule::build::<Reference<R>>(name, settings).unwrap();
+            rule.fits(network, &objective).is_ok()
+        };
+        let found: Vec<&'static str> = self.names.iter().copied().filter(|name| fits(name)).collect();
+        self.ran.extend(&found);
+        found
+    }
+
+    /// Every rule has run on some case.
+    pub fn end(self) {
+        let left: Vec<_> = self.names.iter().filter(|name| !self.ran.contains(*name)).collect();
+        assert!(left.is_empty(), "ran on no case: {left:?}");
+    }
+}
+
 /// An objective with these penalties ρ.
 pub fn weighted<R: Real>(loss: Loss, rho: &[f64]) -> Objective<R> {
     Objective::new(loss, rho).unwrap()
@@ -172,9 +214,10 @@ pub fn run_rule<R: Real>(
     Run { report, gradient, minibatch, hidden: network.hidden() }
 }
 
-/// Settings with this budget; the rest as in the docs' defaults.
+/// Settings with this budget; the rest as in the docs' defaults, but that target propagation takes the nearest target and
+/// one in the range of φ, so that it refuses no samples.
 pub fn settings(budget: usize, eta: f64) -> RuleSettings {
-    RuleSettings { budget, eta, ..RuleSettings::default() }
+    RuleSettings { budget, eta, clip: Some(1e-3), nearest: true, ..RuleSettings::default() }
 }
 
 /// Largest |a − b|.

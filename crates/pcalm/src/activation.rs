@@ -181,6 +181,15 @@ impl Activation {
         }
     }
 
+    /// Where φ' jumps; of a program's own activation nothing is known.
+    pub fn kinks(self) -> &'static [f64] {
+        match self {
+            Activation::Relu | Activation::LeakyRelu => &[0.0],
+            Activation::HardTanh => &[-1.0, 1.0],
+            _ => &[],
+        }
+    }
+
     /// φ''(x), zero almost everywhere for the piecewise-linear ones; used by the exact
     /// activity Hessian only.
     pub fn curvature<R: Real>(self, x: R) -> R {

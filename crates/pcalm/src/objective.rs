@@ -101,6 +101,22 @@ impl<R: Real> Objective<R> {
         Ok(Objective { penalties, per_edge: precisions.len() > 1, readout, ..loss.into() })
     }
 
+    /// F = λℓ + (1 − λ)Ẽ with λ = `share`, Ẽ = ½Σ‖c‖² \[FRM eq. 48\]: precisions Π_L = λ and Π_l = 1 − λ. Towards 0 it
+    /// is BP's direction, λ times as long; towards 1 the last hidden layer goes to its target.
+    ///
+    /// # Errors
+    /// If λ does not lie between 0 and 1: at 0 nothing drives the hidden layers, at 1 nothing ties them together.
+    pub fn with_loss_share(loss: Loss, share: f64) -> Result<Self, Error> {
+        if !(share > 0.0 && share < 1.0) {
+            let why = "at 0 the loss has no weight and every hidden gradient is zero; at 1 only the last hidden layer \
+                       moves, and the other gradients are zero";
+            return Err(Error::setting("loss-share", format!("{share} does not lie between 0 and 1: {why}")));
+        }
+        Objective::weighted(loss, &[1.0 - share], &[], EnergyShape::HalfSquare).and_then(|objective| {
+            Ok(Objective { readout: Weighting::new(&Precision::Scalar(share), 1.0, "the output")?, ..objective })
+        })
+    }
+
     /// The same with these ends. A free output has no loss. A free input is the first hidden layer of a network with
     /// [`freed`](Network::freed) input: neither penalty nor dual holds it at x, from where it starts; penalties that
     /// are given one by one are those of the other layers.

@@ -158,6 +158,16 @@ impl<R: Real> Stack<R> {
         }
     }
 
+    /// The same numbers in another type.
+    pub fn cast<S: Real>(&self) -> Stack<S> {
+        let cast = |m: &Matrix<R>| {
+            let mut other = Matrix::zeros(m.rows(), m.cols());
+            other.data_mut().iter_mut().zip(m.data()).for_each(|(to, v)| *to = S::of(v.wide()));
+            other
+        };
+        Stack { layers: self.layers.iter().map(cast).collect() }
+    }
+
     /// ⟨self, other⟩ of each of the first `samples` columns, in `f64`.
     pub fn inner(&self, other: &Self, samples: usize) -> Vec<f64> {
         let mut sums = vec![0.0; samples];

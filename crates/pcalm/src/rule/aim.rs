@@ -24,7 +24,8 @@ pub(super) const FORWARD: usize = 0;
 pub(super) trait Aim<B: Backend>: Rule<B> {
     /// Targets from some node up to another, t of the first hidden layer the first; the state is at the forward pass, and
     /// what happens to it here does not matter.
-    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene) -> Result<FoundTargets, Impossible>;
+    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene)
+    -> Result<FoundTargets, Impossible>;
 }
 
 /// What targets are worked out from, in `f64` whatever the backend's numbers.

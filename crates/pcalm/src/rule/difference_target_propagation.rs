@@ -107,7 +107,12 @@ impl DifferenceTargetPropagation {
 }
 
 impl<B: Backend> Aim<B> for DifferenceTargetPropagation {
-    fn find(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, scene: &Scene) -> Result<FoundTargets, Impossible> {
+    fn find(
+        &self,
+        lagrangian: &Lagrangian<B>,
+        state: &mut State<B>,
+        scene: &Scene,
+    ) -> Result<FoundTargets, Impossible> {
         let chain = scene.chain()?;
         let top = match self.top {
             TargetTop::Target => scene.towards_target(self.beta),

@@ -20,31 +20,38 @@ use crate::{
 pub struct FixedPrediction<R> {
     eta: R,
     budget: usize,
+    tolerance: Option<R>,
 }
 
 impl<R: Real> FixedPrediction<R> {
-    /// With the budget and η of `settings`.
+    /// With the budget, η and tolerance of `settings`.
     ///
     /// # Errors
-    /// If η is not a positive number or the budget 0.
+    /// If η or the tolerance is not a positive number or the budget 0.
     pub fn new(settings: &RuleSettings) -> Result<Self, Error> {
         if settings.budget == 0 {
             return Err(Error::setting("budget", "0 inference steps; at least 1 is needed"));
         }
-        Ok(FixedPrediction { eta: positive("eta", settings.eta)?, budget: settings.budget })
+        let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
+        Ok(FixedPrediction { eta: positive("eta", settings.eta)?, budget: settings.budget, tolerance })
     }
 }
 
 /// z̄, the forward pass, among what the rule keeps.
 const FORWARD: usize = 0;
+/// A buffer.
+const GRADIENT: usize = 1;
+/// Steps between looks at the gradient, each of which costs a step's product.
+const CHECK_EVERY: usize = 8;
 
 impl<B: Backend> Rule<B> for FixedPrediction<B::Real> {
     fn name(&self) -> &str {
         "fixed-prediction"
     }
 
+    /// The forward pass; then a buffer for the gradient that a tolerance is held against.
     fn memory(&self) -> usize {
-        1
+        1 + usize::from(self.tolerance.is_some())
     }
 
     fn init(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) -> Result<(), Refusal> {
@@ -58,8 +65,17 @@ impl<B: Backend> Rule<B> for FixedPrediction<B::Real> {
         lagrangian.descend(state, self.eta);
     }
 
-    fn terminate(&self, _lagrangian: &Lagrangian<B>, _state: &mut State<B>, cycles: usize) -> Option<Stop> {
-        (cycles >= self.budget).then_some(Stop::Budget)
+    fn terminate(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>, cycles: usize) -> Option<Stop> {
+        if cycles >= self.budget {
+            return Some(Stop::Budget);
+        }
+        let tolerance = self.tolerance.filter(|_| cycles > 0 && cycles.is_multiple_of(CHECK_EVERY))?;
+        lagrangian.credit_beside(state, DualStep::Still, FORWARD);
+        let mut gradient = state.memory.swap_remove(GRADIENT);
+        lagrangian.activity_gradient(state, &mut gradient);
+        let largest = lagrangian.largest(&gradient);
+        state.memory.push(gradient);
+        (largest <= tolerance).then_some(Stop::Converged)
     }
 
     fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {

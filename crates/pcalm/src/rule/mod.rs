@@ -9,6 +9,8 @@ mod backprop;
 mod beside;
 #[cfg(feature = "theory")]
 mod difference_target_propagation;
+#[cfg(feature = "theory")]
+mod equilibrium;
 mod first_step;
 mod fixed_prediction;
 mod primal_dual;
@@ -21,6 +23,8 @@ pub use aim::{TargetFacts, target_facts};
 pub use backprop::Backprop;
 #[cfg(feature = "theory")]
 pub use difference_target_propagation::DifferenceTargetPropagation;
+#[cfg(feature = "theory")]
+pub use equilibrium::Equilibrium;
 pub use first_step::FirstStep;
 pub use fixed_prediction::FixedPrediction;
 pub use primal_dual::{Credit, Inner, PrimalDual};
@@ -231,6 +235,18 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
                 ..RuleFacts::new("mm", "method of multipliers: each activity step solved to tolerance, then λ += ρc")
             },
             build: Arc::new(|s| Ok(Box::new(PrimalDual::<B::Real>::multipliers(s)?))),
+        },
+        #[cfg(feature = "theory")]
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] thm 3.4, 3.5",
+                iterative: false,
+                ..RuleFacts::new(
+                    "pc-equilibrium",
+                    "predictive coding at its equilibrium: the energy's minimum, solved for",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(Equilibrium::new(s)?))),
         },
         RuleInfo {
             facts: RuleFacts {

@@ -3,10 +3,10 @@
 //! Newton's method from the forward pass, each step halved until the residual falls. There is just one solution where
 //! σ_max(V) max φ' < 1; elsewhere there may be none, or several, of which this finds one or fails.
 
-use super::dense;
+use super::{dense, jacobian::Jacobian};
 use crate::{
     backend::{self, Reference, host::Slopes},
-    network::{Dense, Placement},
+    network::Dense,
     stack::Matrix,
 };
 use faer::Mat;
@@ -86,15 +86,11 @@ pub(super) fn solve(dense: &Dense<f64>, target: &Matrix<f64>, start: &Matrix<f64
     Solution { found: z, unsolved, worst, products: products + samples }
 }
 
-/// −J⁻¹ r of sample `s`, J = I + V diag φ'(z) or I + diag φ'(u) V; `None` if J is singular.
+/// −J⁻¹ r of sample `s`; `None` if J is singular.
 fn direction(dense: &Dense<f64>, slopes: &Matrix<f64>, residual: &Matrix<f64>, s: usize) -> Option<Mat<f64>> {
-    let n = dense.cols();
-    let gate = |i: usize, j: usize| slopes.at(if dense.placement() == Placement::Pre { j } else { i }, s);
-    let jacobian = Mat::from_fn(n, n, |i, j| {
-        let identity = if i == j { 1.0 } else { 0.0 };
-        identity + dense.scale() * dense.weight()[i * n + j] * gate(i, j)
-    });
-    dense::solve(jacobian, Mat::from_fn(n, 1, |i, _| -residual.at(i, s)))
+    // Which nodes the link joins does not matter to its matrix.
+    let jacobian = Jacobian::of_link(dense, 1, slopes.column(s).collect());
+    dense::solve(jacobian.dense(), Mat::from_fn(dense.rows(), 1, |i, _| -residual.at(i, s)))
 }
 
 /// z ← z + share · step, of sample `s`.

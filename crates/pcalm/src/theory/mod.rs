@@ -6,7 +6,6 @@ mod curvature;
 mod dispersion;
 mod equilibrium;
 mod follow;
-mod jacobian;
 mod krylov;
 mod lanczos;
 mod linearisation;
@@ -18,8 +17,7 @@ mod stiffness;
 mod watch;
 mod wave;
 
-use crate::solve::dense;
-
+use crate::solve::{dense, jacobian};
 pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};

@@ -14,7 +14,7 @@ use pcalm::{
     network::{Dense, Link, Network, Placement},
     objective::Objective,
     real::Real,
-    rule::{self, RuleSettings},
+    rule::{self, Pace, RuleSettings},
     theory::curvature,
 };
 use rand::{RngExt, SeedableRng};
@@ -139,6 +139,13 @@ pub fn iterative_rules() -> Vec<&'static str> {
     rule::rules::<Reference<f64>>().iter().filter(|info| info.facts.iterative).map(|info| info.facts.name).collect()
 }
 
+/// Of those whose step is bounded by the curvature of F.
+pub fn rules_that_may_diverge() -> Vec<&'static str> {
+    let all = rule::rules::<Reference<f64>>();
+    let bounded = all.iter().filter(|info| info.facts.iterative && info.facts.pace == Pace::Curvature);
+    bounded.map(|info| info.facts.name).collect()
+}
+
 /// Without the solves of `mm`, which end by a tolerance: not after the same steps in another number type.
 pub fn without_solves(names: Vec<&'static str>) -> Vec<&'static str> {
     names.into_iter().filter(|name| *name != "mm").collect()
@@ -217,7 +224,8 @@ pub fn run_rule<R: Real>(
 /// Settings with this budget; the rest as in the docs' defaults, but that target propagation takes the nearest target and
 /// one in the range of φ, so that it refuses no samples.
 pub fn settings(budget: usize, eta: f64) -> RuleSettings {
-    RuleSettings { budget, eta, clip: Some(1e-3), nearest: true, ..RuleSettings::default() }
+    // With any η: `first-step` is BP with η = 1 alone.
+    RuleSettings { budget, eta, any_step: true, clip: Some(1e-3), nearest: true, ..RuleSettings::default() }
 }
 
 /// Largest |a − b|.

@@ -267,7 +267,7 @@ impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {
     }
 
     fn write(&self, numbers: &Stack<R>, y: &mut Stack<R>) {
-        y.copy_from(numbers);
+        numbers.layers.iter().zip(&mut y.layers).for_each(|(x, y)| y.copy_from(x));
     }
 
     fn output<'s>(&self, memo: &'s Memo<R>) -> Cow<'s, Matrix<R>> {

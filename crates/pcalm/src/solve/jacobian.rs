@@ -9,9 +9,9 @@ use faer::{Mat, MatMut, MatRef};
 #[derive(Clone, Debug)]
 pub struct Jacobian<'a> {
     /// The node it leaves.
-    pub(super) from: usize,
+    pub(crate) from: usize,
     /// The node it enters.
-    pub(super) to: usize,
+    pub(crate) to: usize,
     width: usize,
     dense: Option<&'a Dense<f64>>,
     /// φ'(z) in `pre` placement.
@@ -24,7 +24,7 @@ pub struct Jacobian<'a> {
 
 impl<'a> Jacobian<'a> {
     /// Those of a network's edges, by the node they enter; `slopes` has φ' on the edge at a place.
-    pub(super) fn all(network: &'a Network<f64>, slopes: impl Fn(usize) -> Vec<f64>) -> Vec<Self> {
+    pub(crate) fn all(network: &'a Network<f64>, slopes: impl Fn(usize) -> Vec<f64>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::with_capacity(network.edges().len());
         for (place, edge) in network.edges().iter().enumerate() {
             let Edge { from, to, map } = edge;
@@ -53,6 +53,16 @@ impl<'a> Jacobian<'a> {
         all
     }
 
+    /// That of one dense edge into a node `to` from the one before, where φ' is `slopes`, with a skip beside it.
+    pub(crate) fn of_link(dense: &'a Dense<f64>, to: usize, slopes: Vec<f64>) -> Self {
+        let (before, after) = match dense.nonlinearity() {
+            None => (None, None),
+            Some((_, Placement::Pre)) => (Some(slopes), None),
+            Some((_, Placement::Post)) => (None, Some(slopes)),
+        };
+        Jacobian { from: to - 1, to, width: dense.rows(), dense: Some(dense), before, after, skips: 1.0 }
+    }
+
     /// Units of the node it enters.
     pub fn rows(&self) -> usize {
         self.width
@@ -69,7 +79,7 @@ impl<'a> Jacobian<'a> {
     }
 
     /// `out += factor · J v`.
-    pub(super) fn add_to(&self, factor: f64, v: &[f64], out: &mut [f64]) {
+    pub(crate) fn add_to(&self, factor: f64, v: &[f64], out: &mut [f64]) {
         if let Some((weight, scale)) = self.weight() {
             accumulate(weight, (&self.before, &self.after), factor * scale, v, out);
         }
@@ -77,7 +87,7 @@ impl<'a> Jacobian<'a> {
     }
 
     /// `out += factor · Jᵀ q`.
-    pub(super) fn add_transposed_to(&self, factor: f64, q: &[f64], out: &mut [f64]) {
+    pub(crate) fn add_transposed_to(&self, factor: f64, q: &[f64], out: &mut [f64]) {
         if let Some((weight, scale)) = self.weight() {
             accumulate(weight.transpose(), (&self.after, &self.before), factor * scale, q, out);
         }

@@ -213,6 +213,31 @@ impl Activation {
         }
     }
 
+    /// The open interval that φ maps the numbers onto, one to one; `None` where it does not, or where nobody can say, as
+    /// of a program's own.
+    pub fn range(self) -> Option<(f64, f64)> {
+        match self {
+            Activation::Identity | Activation::LeakyRelu => Some((f64::NEG_INFINITY, f64::INFINITY)),
+            Activation::Tanh => Some((-1.0, 1.0)),
+            Activation::Sigmoid => Some((0.0, 1.0)),
+            Activation::Relu | Activation::Gelu | Activation::Silu | Activation::HardTanh | Activation::Own(_) => None,
+        }
+    }
+
+    /// The x with φ(x) = v; `None` if v is not in the [`range`](Self::range), or there is none.
+    pub fn inverse(self, v: f64) -> Option<f64> {
+        let (low, high) = self.range()?;
+        if !(low < v && v < high) {
+            return None;
+        }
+        Some(match self {
+            Activation::Tanh => v.atanh(),
+            Activation::Sigmoid => v.ln() - (-v).ln_1p(),
+            Activation::LeakyRelu if v <= 0.0 => v / LEAK,
+            _ => v,
+        })
+    }
+
     /// `slopes[i] = φ'(values[i])`, then `values[i] = φ(values[i])`, with the choice of φ taken out
     /// of the loop.
     pub fn activate<R: Real>(self, values: &mut [R], slopes: &mut [R]) {

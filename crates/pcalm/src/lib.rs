@@ -5,6 +5,7 @@ pub mod backend;
 pub mod batch;
 pub mod catalogue;
 pub mod checkpoint;
+mod decoder;
 mod dual_step;
 pub mod energy_shape;
 pub mod error;

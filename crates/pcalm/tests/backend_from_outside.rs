@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Data, biased, bits, network, rule_names, settings};
+use common::{Data, RuleWalk, biased, bits, network, rule_names, settings};
 use pcalm::{
     activation::Activation,
     backend::{Backend, Held, Host, Problem, Reference, Samples},
@@ -155,11 +155,11 @@ impl Backend for Elsewhere {
     fn write(&self, numbers: &Stack<f64>, y: &mut Self::Stack) {
         self.0.write(numbers, &mut y.0);
     }
-    fn input<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<f64>> {
-        Cow::Owned(self.0.input(&block.0).into_owned())
-    }
     fn output<'s>(&self, memo: &'s Self::Memo) -> Cow<'s, Matrix<f64>> {
         Cow::Owned(self.0.output(&memo.0).into_owned())
+    }
+    fn input<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<f64>> {
+        Cow::Owned(self.0.input(&block.0).into_owned())
     }
     fn target<'s>(&self, block: &'s Self::Block) -> Cow<'s, Matrix<f64>> {
         Cow::Owned(self.0.target(&block.0).into_owned())
@@ -177,12 +177,11 @@ impl Backend for Elsewhere {
 }
 
 /// Three steps of training, a probe and an evaluation; everything in it as bits.
-fn train<B: Backend<Real = f64>>(backend: B, name: &str, placement: Placement) -> Vec<u64> {
-    let exact = biased(network(&[5, 6, 6, 6, 3], true, Activation::Tanh, placement, 2), 1);
-    let data = Data::new(&exact, 45, Loss::CrossEntropy, 1);
+fn train<B: Backend<Real = f64>>(backend: B, name: &str, exact: Network<f64>, loss: Loss) -> Vec<u64> {
+    let data = Data::new(&exact, 45, loss, 1);
     let rule = rule::build::<B>(name, &settings(7, 0.1)).unwrap();
     let optimizer = Optimizer::new(Settings::default(), &exact).unwrap();
-    let mut trainer = Trainer::new(exact, rule, optimizer, Minibatch::new(backend, Loss::CrossEntropy)).unwrap();
+    let mut trainer = Trainer::new(exact, rule, optimizer, Minibatch::new(backend, loss)).unwrap();
     let mut all = Vec::new();
     for _ in 0..3 {
         let report = trainer.step(&data.batch(), 0.01).unwrap();
@@ -197,15 +196,20 @@ fn train<B: Backend<Real = f64>>(backend: B, name: &str, placement: Placement) -
 
 #[test]
 fn every_rule_trains_to_the_same_bits_in_memory_of_another_kind() {
-    for name in rule_names() {
-        for &placement in Placement::ALL {
-            assert_eq!(
-                train(Elsewhere(Inside::new()), name, placement),
-                train(Inside::new(), name, placement),
-                "{name}"
-            );
+    let mut walk = RuleWalk::of(rule_names());
+    for &placement in Placement::ALL {
+        for &loss in Loss::ALL {
+            let exact = biased(network(&[5, 6, 6, 6, 3], true, Activation::Tanh, placement, 2), 1);
+            for name in walk.on(&exact, loss, &settings(7, 0.1)) {
+                assert_eq!(
+                    train(Elsewhere(Inside::new()), name, exact.clone(), loss),
+                    train(Inside::new(), name, exact.clone(), loss),
+                    "{name}"
+                );
+            }
         }
     }
+    walk.end();
 }
 
 /// Sees activities through the Lagrangian.

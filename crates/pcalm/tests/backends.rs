@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Data, biased, network, numbers, objectives, relative, rule_names, weighted, without_solves};
+use common::{
+    Data, RuleWalk, biased, network, numbers, objectives, relative, rule_names, weighted, without_inverses,
+    without_solves,
+};
 use pcalm::{
     activation::ACTIVATIONS,
     backend::{Backend, Cpu, Host, Reference, cpu::InstructionSet, host::Block},
@@ -76,6 +79,7 @@ fn outcome<B: Backend + Clone>(
 
 #[test]
 fn every_instruction_set_agrees_with_the_reference_in_f64() {
+    let mut walk = RuleWalk::of(without_inverses(without_solves(rule_names())));
     for (s, &(widths, samples)) in SHAPES.iter().enumerate() {
         for &placement in Placement::ALL {
             for (a, &phi) in ACTIVATIONS.iter().enumerate() {
@@ -85,7 +89,7 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
                 let rounded = exact.cast::<f32>();
                 let data = Data::new(&exact, samples, loss, 5);
                 let settings = common::settings(9, 0.15);
-                for rule in without_solves(rule_names()) {
+                for rule in walk.on(&exact, loss, &settings) {
                     let wanted = outcome(Reference::<f64>::new(), &exact, &data, loss, rule, &settings);
                     for cpu in backends() {
                         let found = outcome(cpu, &rounded, &data, loss, rule, &settings);
@@ -101,6 +105,7 @@ fn every_instruction_set_agrees_with_the_reference_in_f64() {
             }
         }
     }
+    walk.end();
 }
 
 /// A width around the sizes of tiles and caches: 1 to 70, 127 to 129 or 255 to 257.
@@ -115,6 +120,7 @@ fn some_width(rng: &mut ChaCha8Rng) -> usize {
 #[test]
 fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut walk = RuleWalk::of(without_inverses(without_solves(rule_names())));
     for case in 0..96 {
         let phi = ACTIVATIONS[case % ACTIVATIONS.len()];
         let (placement, loss) = (Placement::ALL[case / 8 % 2], Loss::ALL[case / 16 % 2]);
@@ -137,7 +143,7 @@ fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() 
         // each of which the error of a sum of n terms grows like √n, with a margin of 4.
         let longest = *widths.iter().max().unwrap() as f64;
         let bound = 4.0 * 2f64.powi(-24) * 2.0 * (budget + depth) as f64 * longest.sqrt();
-        for rule in without_solves(rule_names()) {
+        for rule in walk.on(&exact, loss, &settings) {
             let wanted =
                 outcome(Reference::<f64>::new(), &exact, &data, weighted(loss, &rho), rule, &settings).concat();
             for cpu in backends() {
@@ -147,6 +153,7 @@ fn random_shapes_agree_with_the_reference_to_the_rounding_of_their_operations() 
             }
         }
     }
+    walk.end();
 }
 
 /// One cycle from a random (z, λ), fused and as two sweeps.

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Data, bits, iterative_rules, minibatch, network, rule_names, run, settings, without_solves};
+use common::{
+    Data, RuleWalk, bits, minibatch, network, rule_names, rules_that_may_diverge, run, settings, without_solves,
+};
 use pcalm::{
     Error,
     activation::Activation,
@@ -63,7 +65,7 @@ fn history(network: &Network<f64>, data: &Data, rule: &str, settings: &RuleSetti
 #[test]
 fn too_large_a_step_diverges_at_the_first_bad_step() {
     let (network, data) = case();
-    for rule in iterative_rules() {
+    for rule in rules_that_may_diverge() {
         for eta in [1.2, 3.0, 40.0] {
             let base = RuleSettings { inner_limit: 1, ..settings(500, eta) };
             let what = format!("{rule} η {eta}");
@@ -140,7 +142,8 @@ fn whatever_the_bound_a_forward_pass_that_overflows_is_not_blamed_on_the_step_si
 /// Trainer's step, probe and evaluation on `data` must diverge, at `layer` of the forward pass, and
 /// leave weights and optimizer alone.
 fn check_trainer<R: Real>(network: &Network<R>, data: &Data<R>, loss: Loss, layer: usize) {
-    for name in rule_names() {
+    let walked = RuleWalk::of(rule_names()).on(network, loss, &settings(3, 0.1));
+    for name in walked {
         let optimizer = Optimizer::new(Settings::default(), network).unwrap();
         let rule = rule::build(name, &settings(3, 0.1)).unwrap();
         let minibatch = Minibatch::new(Reference::new(), loss);

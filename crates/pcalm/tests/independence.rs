@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Data, bits, for_each_kind, network, rule_names, run, settings, weighted, without_solves};
+use common::{Data, RuleWalk, bits, for_each_kind, network, rule_names, run, settings, weighted, without_solves};
 use pcalm::{
     activation::Activation,
     backend::Reference,
@@ -36,9 +36,9 @@ fn samples<R: Real>(rule: &str, network: &Network<R>, data: &Data<R>, loss: Loss
     (0..data.samples).map(|s| parts.iter().flat_map(|part| row(part, s)).collect()).collect()
 }
 
-fn check_batch_mates<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
+fn check_batch_mates<R: Real>(walk: &mut RuleWalk, network: &Network<f64>, data: &Data, loss: Loss, what: &str) {
     let (network, data) = (network.cast::<R>(), data.cast::<R>());
-    for rule in without_solves(rule_names()) {
+    for rule in walk.on(&network, loss, &settings(9, 0.2)) {
         let all: Vec<usize> = (0..64).collect();
         let together = samples(rule, &network, &data, loss);
         // Reversed, a sample changes its column and its block; 33 leaves one alone in a block.
@@ -58,12 +58,14 @@ fn check_batch_mates<R: Real>(network: &Network<f64>, data: &Data, loss: Loss, w
 
 #[test]
 fn a_samples_result_does_not_depend_on_its_batch_mates_bit_for_bit() {
+    let mut walk = RuleWalk::of(without_solves(rule_names()));
     for_each_kind(|activation, placement, loss, what| {
         let network = network(WIDTHS, true, activation, placement, 1);
         let data = Data::new(&network, 64, loss, 1);
-        check_batch_mates::<f64>(&network, &data, loss, &format!("{what} f64"));
-        check_batch_mates::<f32>(&network, &data, loss, &format!("{what} f32"));
+        check_batch_mates::<f64>(&mut walk, &network, &data, loss, &format!("{what} f64"));
+        check_batch_mates::<f32>(&mut walk, &network, &data, loss, &format!("{what} f32"));
     });
+    walk.end();
 }
 
 #[test]
@@ -82,22 +84,26 @@ fn copies_of_one_sample_have_its_gradient_as_their_mean() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let network = network(WIDTHS, true, Activation::Gelu, Placement::Post, 1);
-    let data = Data::new(&network, 130, Loss::CrossEntropy, 1);
-    for rule in rule_names() {
-        let with_threads = |count: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
-            let settings = settings(5, 0.2);
-            let mut done = pool.install(|| run(rule, &network, &data, Loss::CrossEntropy, &settings));
-            let energies = pool.install(|| done.minibatch.energies(&network).unwrap());
-            let sums = [energies.loss, energies.residual, energies.dual, done.report.score.loss];
-            (done.all_bits(), bits(&sums), done.report)
-        };
-        let one = with_threads(1);
-        for count in [2, 3] {
-            assert!(with_threads(count) == one, "{rule} on {count} threads");
+    let settings = settings(5, 0.2);
+    let mut walk = RuleWalk::of(rule_names());
+    for (phi, loss) in [(Activation::Gelu, Loss::CrossEntropy), (Activation::Tanh, Loss::SquaredError)] {
+        let network = network(WIDTHS, true, phi, Placement::Post, 1);
+        let data = Data::new(&network, 130, loss, 1);
+        for rule in walk.on(&network, loss, &settings) {
+            let with_threads = |count: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+                let mut done = pool.install(|| run(rule, &network, &data, loss, &settings));
+                let energies = pool.install(|| done.minibatch.energies(&network).unwrap());
+                let sums = [energies.loss, energies.residual, energies.dual, done.report.score.loss];
+                (done.all_bits(), bits(&sums), done.report)
+            };
+            let one = with_threads(1);
+            for count in [2, 3] {
+                assert!(with_threads(count) == one, "{rule} on {count} threads");
+            }
         }
     }
+    walk.end();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Backend, Held, Samples};
 use crate::{
     activation::Activation,
-    network::{Edge, Network, Placement},
+    network::{Dense, Edge, Network, Placement},
     parametrization::Architecture,
     real::Real,
     stack::{Matrix, Stack},
@@ -149,10 +149,18 @@ pub(crate) struct Slopes<R> {
 impl<R: Real> Slopes<R> {
     /// Zeros, shaped for `samples` samples through `edge`.
     fn zeros(edge: &Edge<R>, samples: usize) -> Self {
-        let (rates, slopes) = match edge.dense().and_then(|dense| Some((dense, dense.nonlinearity()?.1))) {
+        edge.dense().map_or_else(
+            || Slopes { rates: Matrix::default(), slopes: Matrix::default() },
+            |dense| Slopes::of(dense, samples),
+        )
+    }
+
+    /// Zeros, shaped for `samples` samples through a dense map.
+    pub fn of(dense: &Dense<R>, samples: usize) -> Self {
+        let (rates, slopes) = match dense.nonlinearity() {
             None => (0, 0),
-            Some((dense, Placement::Pre)) => (dense.cols(), dense.cols()),
-            Some((dense, Placement::Post)) => (0, dense.rows()),
+            Some((_, Placement::Pre)) => (dense.cols(), dense.cols()),
+            Some((_, Placement::Post)) => (0, dense.rows()),
         };
         Slopes { rates: Matrix::zeros(rates, samples), slopes: Matrix::zeros(slopes, samples) }
     }

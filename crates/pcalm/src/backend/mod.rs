@@ -12,6 +12,8 @@ mod sweeps;
 pub use cpu::Cpu;
 pub use host::Host;
 pub use reference::Reference;
+#[cfg(feature = "theory")]
+pub(crate) use sweeps::dense::predict;
 pub use sweeps::{Kernel, Sweeps};
 
 use crate::{

@@ -5,7 +5,7 @@
 //! With Π = p I the credit of layer l after T steps is P(Bin(T, ηp) ≥ L − l) times BP's, exactly; with ηp = 1 it is BP's
 //! after L − l steps.
 
-use super::{Rule, RuleSettings, positive};
+use super::{Rule, RuleSettings, beside::keep_as_duals, positive};
 use crate::{
     backend::Backend,
     error::{Error, Refusal},
@@ -81,13 +81,4 @@ impl<B: Backend> Rule<B> for FixedPrediction<B::Real> {
     fn settle(&self, lagrangian: &Lagrangian<B>, state: &mut State<B>) {
         keep_as_duals(lagrangian, state, FORWARD);
     }
-}
-
-/// λ ← E'(z − z̄), then z ← z̄, for a rule that keeps the forward pass z̄ in the stack `forward` of its memory: what it
-/// has moved the activities to becomes the credit of the forward pass, where c = 0.
-pub(super) fn keep_as_duals<B: Backend>(lagrangian: &Lagrangian<B>, state: &mut State<B>, forward: usize) {
-    lagrangian.credit_beside(state, DualStep::Still, forward);
-    lagrangian.copy(&state.credit, &mut state.duals);
-    lagrangian.copy(&state.memory[forward], &mut state.activities);
-    state.touch();
 }

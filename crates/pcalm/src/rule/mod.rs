@@ -3,22 +3,38 @@
 //! A rule is one file here and one line in [`rules`]; the Lagrangian turns its (z, λ) into
 //! credit and weight gradients, the same way for every rule.
 
+#[cfg(feature = "theory")]
+mod aim;
 mod backprop;
+mod beside;
+#[cfg(feature = "theory")]
+mod difference_target_propagation;
 #[cfg(feature = "theory")]
 mod equilibrium;
 mod first_step;
 mod fixed_prediction;
 mod primal_dual;
+#[cfg(feature = "theory")]
+mod target_propagation;
+mod target_top;
 
+#[cfg(feature = "theory")]
+pub use aim::{TargetFacts, target_facts};
 pub use backprop::Backprop;
+#[cfg(feature = "theory")]
+pub use difference_target_propagation::DifferenceTargetPropagation;
 #[cfg(feature = "theory")]
 pub use equilibrium::Equilibrium;
 pub use first_step::FirstStep;
 pub use fixed_prediction::FixedPrediction;
 pub use primal_dual::{Credit, Inner, PrimalDual};
+#[cfg(feature = "theory")]
+pub use target_propagation::TargetPropagation;
+pub use target_top::TargetTop;
 
+pub use crate::decoder::Decoder;
 pub use crate::infer::Rule;
-use crate::{backend::Backend, error::Error, real::Real};
+use crate::{backend::Backend, error::Error, network::Dense, real::Real};
 use std::sync::Arc;
 
 /// Everything a rule can be asked for; each takes what it needs. The penalties ρ_l are the
@@ -37,6 +53,13 @@ use std::sync::Arc;
 /// | `inner_limit` | | 10 000 | ≥ 1 | steps of such a solve at most |
 /// | `precondition` | | no | | activity steps are divided by Π |
 /// | `any_step` | | no | | `first-step` also with ηρ ≠ 1 |
+/// | `clip` | δ | none | (0, ½) | targets are clipped to φ's range less δ before φ⁻¹, not refused |
+/// | `nearest` | | no | | of all states that a layer takes to its target, `target-propagation` takes the nearest |
+/// | `top` | | `target` | | what `difference-target-propagation` starts from |
+/// | `beta` | β | 1; 0.1 from a gradient | > 0 | how far the first target of target propagation is from the forward pass |
+/// | `decoder` | g | `linear` | | how `difference-target-propagation` takes a target down |
+/// | `difference` | | yes | | whether it corrects for the forward pass |
+/// | `backward` | B_2 … B_L | V_lᵀ | | its backward weights |
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSettings {
     /// Inference budget T in cycles (a cycle: a dual step, then K activity steps or a solve).
@@ -62,6 +85,23 @@ pub struct RuleSettings {
     pub precondition: bool,
     /// Whether `first-step` takes steps with ηρ ≠ 1, where the credit of layer l is (ηρ)^{L−l} times BP's.
     pub any_step: bool,
+    /// How far from the ends of φ's range (δ) what φ⁻¹ is asked for is clipped to by `target-propagation` and the decoder
+    /// `inverse`; without it, they refuse samples whose targets are outside.
+    pub clip: Option<f64>,
+    /// Whether `target-propagation` takes, of all states that a layer takes to its target, the one nearest to the forward
+    /// pass and not the smallest.
+    pub nearest: bool,
+    /// What `difference-target-propagation` starts from.
+    pub top: TargetTop,
+    /// How far the first target is from the forward pass, on the way to y or against the loss's gradient (β).
+    pub beta: Option<f64>,
+    /// How `difference-target-propagation` takes a target down a layer.
+    pub decoder: Decoder,
+    /// Whether it corrects what the decoder makes of a target by what it makes of the forward pass.
+    pub difference: bool,
+    /// Its backward weights B_2 … B_L, the input side's first, `[n_{l−1}, n_l]` and without activation or bias; V_lᵀ if
+    /// there are none, where V has the skip in it.
+    pub backward: Option<Arc<Vec<Dense<f64>>>>,
 }
 
 impl Default for RuleSettings {
@@ -78,6 +118,13 @@ impl Default for RuleSettings {
             inner_limit: 10_000,
             precondition: false,
             any_step: false,
+            clip: None,
+            nearest: false,
+            top: TargetTop::Target,
+            beta: None,
+            decoder: Decoder::Linear,
+            difference: true,
+            backward: None,
         }
     }
 }
@@ -222,6 +269,31 @@ pub fn rules<B: Backend>() -> Vec<RuleInfo<B>> {
                 )
             },
             build: Arc::new(|s| Ok(Box::new(FirstStep::<B::Real>::new(s)?))),
+        },
+        #[cfg(feature = "theory")]
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] eq. 3, eq. 25",
+                iterative: false,
+                ..RuleFacts::new(
+                    "target-propagation",
+                    "targets by the inverse of each layer, from y down; credit is their distance from the forward pass",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(TargetPropagation::new(s)?))),
+        },
+        #[cfg(feature = "theory")]
+        RuleInfo {
+            facts: RuleFacts {
+                source: "[FRM] A.1.3; Lee et al. 2015",
+                iterative: false,
+                ..RuleFacts::new(
+                    "difference-target-propagation",
+                    "targets by backward weights, from y or a gradient down, corrected for what they make of the forward \
+                     pass",
+                )
+            },
+            build: Arc::new(|s| Ok(Box::new(DifferenceTargetPropagation::new(s)?))),
         },
     ]
 }

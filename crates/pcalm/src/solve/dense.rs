@@ -12,6 +12,7 @@ use faer::{
     linalg::{
         cholesky::llt,
         evd::{self, ComputeEigenvectors},
+        lu::partial_pivoting as lu,
         matmul::matmul,
         svd::{self, ComputeSvdVectors},
     },
@@ -46,6 +47,13 @@ pub fn singular_values(matrix: &Mat<f64>) -> Option<Vec<f64>> {
 
 /// Singular values, largest first, and the right singular vectors as columns; `None` as there.
 pub fn singular_vectors(matrix: &Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
+    let (_, values, right) = singular_decomposition(matrix)?;
+    Some((values, right))
+}
+
+/// All left singular vectors as columns, the singular values, largest first, and all right singular vectors; `None` as
+/// there.
+pub fn singular_decomposition(matrix: &Mat<f64>) -> Option<(Mat<f64>, Vec<f64>, Mat<f64>)> {
     let (rows, columns) = matrix.shape();
     let mut values = Diag::zeros(rows.min(columns));
     let (mut left, mut right) = (Mat::zeros(rows, rows), Mat::zeros(columns, columns));
@@ -55,7 +63,22 @@ pub fn singular_vectors(matrix: &Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
         svd::svd(matrix.as_ref(), values.as_mut(), vectors.0, vectors.1, ONE_THREAD, stack, Default::default())
     })
     .ok()?;
-    Some((numbers(&values), right))
+    Some((left, numbers(&values), right))
+}
+
+/// x of `matrix` x = `right` by elimination with partial pivoting; `None` if there is no finite one.
+pub fn solve(mut matrix: Mat<f64>, mut right: Mat<f64>) -> Option<Mat<f64>> {
+    let n = matrix.nrows();
+    let (mut order, mut back) = (vec![0usize; n], vec![0usize; n]);
+    let needed = lu::factor::lu_in_place_scratch::<usize, f64>(n, n, ONE_THREAD, Default::default())
+        .or(lu::solve::solve_in_place_scratch::<usize, f64>(n, right.ncols(), ONE_THREAD));
+    with(needed, |stack| {
+        let into = (&mut order[..], &mut back[..]);
+        let (_, rows) = lu::factor::lu_in_place(matrix.as_mut(), into.0, into.1, ONE_THREAD, stack, Default::default());
+        lu::solve::solve_in_place(matrix.as_ref(), matrix.as_ref(), rows, right.as_mut(), ONE_THREAD, stack);
+    });
+    let finite = (0..right.ncols()).all(|j| (0..n).all(|i| right[(i, j)].is_finite()));
+    finite.then_some(right)
 }
 
 /// Eigenvalues of a symmetric matrix, of which the lower half is read, smallest first, and the eigenvectors as columns;

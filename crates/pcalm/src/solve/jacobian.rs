@@ -53,6 +53,16 @@ impl<'a> Jacobian<'a> {
         all
     }
 
+    /// That of one dense edge into a node `to` from the one before, where φ' is `slopes`, with a skip beside it.
+    pub(crate) fn of_link(dense: &'a Dense<f64>, to: usize, slopes: Vec<f64>) -> Self {
+        let (before, after) = match dense.nonlinearity() {
+            None => (None, None),
+            Some((_, Placement::Pre)) => (Some(slopes), None),
+            Some((_, Placement::Post)) => (None, Some(slopes)),
+        };
+        Jacobian { from: to - 1, to, width: dense.rows(), dense: Some(dense), before, after, skips: 1.0 }
+    }
+
     /// Units of the node it enters.
     pub fn rows(&self) -> usize {
         self.width

@@ -3,7 +3,10 @@
 
 pub(crate) mod dense;
 pub(crate) mod hessian;
+pub(crate) mod inverse;
 pub(crate) mod jacobian;
 pub(crate) mod kinks;
 pub(crate) mod newton;
+mod skip_inverse;
+pub(crate) mod targets;
 pub(crate) mod wide;

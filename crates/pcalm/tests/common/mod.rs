@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod graphs;
+pub mod targets;
 
 use nalgebra::DMatrix;
 use pcalm::{
@@ -15,11 +16,12 @@ use pcalm::{
     network::{Dense, Link, Network, Placement},
     objective::Objective,
     real::Real,
-    rule::{self, RuleSettings},
+    rule::{self, Pace, RuleSettings},
     theory::curvature,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// Numbers in (−1, 1) from a seed.
 pub fn numbers(count: usize, seed: u64) -> Vec<f64> {
@@ -139,9 +141,56 @@ pub fn iterative_rules() -> Vec<&'static str> {
     rule::rules::<Reference<f64>>().iter().filter(|info| info.facts.iterative).map(|info| info.facts.name).collect()
 }
 
+/// Of those whose step is bounded by the curvature of F.
+pub fn rules_that_may_diverge() -> Vec<&'static str> {
+    let all = rule::rules::<Reference<f64>>();
+    let bounded = all.iter().filter(|info| info.facts.iterative && info.facts.pace == Pace::Curvature);
+    bounded.map(|info| info.facts.name).collect()
+}
+
 /// Without those that solve to a tolerance: not after the same steps in another number type.
 pub fn without_solves(names: Vec<&'static str>) -> Vec<&'static str> {
     names.into_iter().filter(|name| !["mm", "pc-equilibrium"].contains(name)).collect()
+}
+
+/// Without target propagation, which inverts the weights: rounding comes out larger by their condition.
+pub fn without_inverses(names: Vec<&'static str>) -> Vec<&'static str> {
+    names.into_iter().filter(|name| *name != "target-propagation").collect()
+}
+
+/// A walk of rules over cases, each of which some may refuse as such. None may refuse them all.
+pub struct RuleWalk {
+    names: Vec<&'static str>,
+    ran: BTreeSet<&'static str>,
+}
+
+impl RuleWalk {
+    pub fn of(names: Vec<&'static str>) -> Self {
+        RuleWalk { names, ran: BTreeSet::new() }
+    }
+
+    /// Those that run on this case.
+    pub fn on<R: Real>(
+        &mut self,
+        network: &Network<R>,
+        objective: impl Into<Objective<R>>,
+        settings: &RuleSettings,
+    ) -> Vec<&'static str> {
+        let objective = objective.into();
+        let fits = |name: &str| {
+            let rule = rule::build::<Reference<R>>(name, settings).unwrap();
+            rule.fits(network, &objective).is_ok()
+        };
+        let found: Vec<&'static str> = self.names.iter().copied().filter(|name| fits(name)).collect();
+        self.ran.extend(&found);
+        found
+    }
+
+    /// Every rule has run on some case.
+    pub fn end(self) {
+        let left: Vec<_> = self.names.iter().filter(|name| !self.ran.contains(*name)).collect();
+        assert!(left.is_empty(), "ran on no case: {left:?}");
+    }
 }
 
 /// An objective with these penalties ρ.
@@ -207,10 +256,11 @@ pub fn run_rule<R: Real>(
     Run { report, gradient, minibatch, hidden: network.hidden() }
 }
 
-/// Settings with this budget; the rest as in the docs' defaults.
+/// Settings with this budget; the rest as in the docs' defaults, but that target propagation takes the nearest target and
+/// one in the range of φ, so that it refuses no samples.
 pub fn settings(budget: usize, eta: f64) -> RuleSettings {
     // With any η: `first-step` is BP with η = 1 alone.
-    RuleSettings { budget, eta, any_step: true, ..RuleSettings::default() }
+    RuleSettings { budget, eta, any_step: true, clip: Some(1e-3), nearest: true, ..RuleSettings::default() }
 }
 
 /// Largest |a − b|.

@@ -1,6 +1,6 @@
 //! The primitives on this machine: sweeps over the nodes, one edge at a time, over a kernel's products.
 
-pub(super) mod dense;
+pub(crate) mod dense;
 mod node;
 mod weigh;
 
@@ -87,7 +87,7 @@ pub trait Kernel: Clone + Debug + Send + Sync {
 /// A backend made of one kernel.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sweeps<K> {
-    pub(super) kernel: K,
+    pub(crate) kernel: K,
 }
 
 impl<K: Kernel<Real = R>, R: Real> Backend for Sweeps<K> {

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{folder, path, pcalm, run, said};
+use common::{Said, folder, path, pcalm, run, said};
+use std::path::Path;
 
 fn refused(arguments: &[&str], parts: &[&str]) {
     let said = run(arguments);
@@ -115,17 +116,83 @@ fn standardise_and_normalise_standardise_are_one() {
     assert!(network(&a) == network(&b));
 }
 
+/// The program where packages put their data below `shared`, and nothing is in the cache.
+fn with_packages(shared: &Path, arguments: &[&str]) -> Said {
+    let (command, cache) = (&mut pcalm(), shared.join("cache"));
+    said(command.args(arguments).env("XDG_DATA_DIRS", shared).env("XDG_CACHE_HOME", cache).output().unwrap())
+}
+
 #[test]
 fn missing_files_name_every_way_to_them() {
-    if std::path::Path::new("/usr/share/datasets/fashion-mnist").exists() {
-        eprintln!("skipped: the Debian package is installed");
+    let place = folder();
+    let found = with_packages(place.path(), &["data", "path", "fashion-mnist"]);
+    assert_eq!(found.code, 2, "{}", found.out);
+    let looked = path(place.path(), "datasets/fashion-mnist");
+    for part in [&looked[..], "apt install dataset-fashion-mnist", "data fetch", "--data-dir"] {
+        assert!(found.err.contains(part), "{part}: {}", found.err);
+    }
+    // No package has MNIST.
+    assert!(!with_packages(place.path(), &["data", "path", "mnist"]).err.contains("apt"));
+}
+
+#[test]
+fn a_package_is_looked_for_last_and_must_hold_the_published_bytes() {
+    let place = folder();
+    let [package, own] = ["datasets/fashion-mnist", "own/fashion-mnist"].map(|name| place.path().join(name));
+    let part = |samples: u8| {
+        let images = [&[0, 0, 8, 3, 0, 0, 0, samples, 0, 0, 0, 1, 0, 0, 0, 1][..], &vec![7; samples.into()]].concat();
+        (images, [&[0, 0, 8, 1, 0, 0, 0, samples][..], &vec![0; samples.into()]].concat())
+    };
+    for folder in [&package, &own] {
+        std::fs::create_dir_all(folder).unwrap();
+        for (name, samples) in [("train", 3), ("t10k", 2)] {
+            let (images, labels) = part(samples);
+            std::fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+            std::fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+        }
+    }
+    let found = with_packages(place.path(), &["data", "path", "fashion-mnist"]);
+    assert_eq!((found.code, found.out.trim()), (0, package.to_str().unwrap()), "{}", found.err);
+    let data_dir = format!("--data-dir={}", path(place.path(), "own"));
+    let found = with_packages(place.path(), &["data", "path", "fashion-mnist", &data_dir]);
+    assert_eq!((found.code, found.out.trim()), (0, own.to_str().unwrap()), "{}", found.err);
+    assert_eq!(with_packages(place.path(), &["data", "info", "fashion-mnist", &data_dir]).code, 0);
+
+    let refused = with_packages(place.path(), &["data", "info", "fashion-mnist"]);
+    assert_eq!((refused.code, refused.err.lines().count()), (2, 1), "{}", refused.err);
+    // Of these training images by sha256sum, and of the published ones.
+    let digests = [
+        "74f539ae0e40ef544c4210192acd56f0a646d3ef3831c09e4831eab0df118bfa",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    ];
+    for part in
+        [&package.join("train-images-idx3-ubyte").display().to_string()[..], digests[0], digests[1], "--reinstall"]
+    {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+}
+
+#[test]
+fn the_installed_package_holds_the_published_files() {
+    if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        eprintln!("skipped: Fashion-MNIST is not installed (apt install dataset-fashion-mnist)");
         return;
     }
     let place = folder();
-    let found =
-        said(pcalm().args(["data", "path", "fashion-mnist"]).env("XDG_CACHE_HOME", place.path()).output().unwrap());
-    assert_eq!(found.code, 2, "{}", found.out);
-    for part in ["/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist", "data fetch", "--data-dir"] {
-        assert!(found.err.contains(part), "{part}: {}", found.err);
+    let verify = |arguments: &[&str]| {
+        let arguments = [&["data", "verify", "fashion-mnist"], arguments].concat();
+        said(pcalm().args(arguments).env("XDG_CACHE_HOME", place.path()).env_remove("XDG_DATA_DIRS").output().unwrap())
+    };
+    let checked = verify(&[]);
+    assert_eq!((checked.code, checked.out.matches("good ").count()), (0, 4), "{}{}", checked.out, checked.err);
+    // A copy with one file cut off is found out.
+    let own = place.path().join("fashion-mnist");
+    std::fs::create_dir(&own).unwrap();
+    for entry in std::fs::read_dir("/usr/share/datasets/fashion-mnist").unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
     }
+    std::fs::write(own.join("t10k-labels-idx1-ubyte.gz"), [0, 0, 8, 1]).unwrap();
+    let checked = verify(&["--data-dir", place.path().to_str().unwrap()]);
+    assert_eq!((checked.code, checked.out.matches("good ").count()), (1, 3), "{}{}", checked.out, checked.err);
+    assert!(checked.out.lines().any(|line| line.starts_with("WRONG") && line.ends_with("t10k-labels-idx1-ubyte.gz")));
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{folder, path, pcalm, run, wait_until};
+use common::{Said, folder, path, pcalm, run, said, wait_until};
 use csv::StringRecord;
 use pcalm::backend::cpu::InstructionSet;
 use pcalm_lab::figure::FIGURES;
@@ -275,6 +275,41 @@ fn a_figure_exits_with_1_if_a_claim_is_not_confirmed_and_with_0_if_one_holds_par
         // All is there either way, for the report to show.
         assert!(place.path().join("figures").join(figure).join("figure.json").exists());
     }
+}
+
+/// The published cell on data of a place where there are none but what a package has.
+fn published_cell(shared: &Path, arguments: &[&str]) -> Said {
+    let out = shared.join("runs");
+    let mut command = pcalm();
+    command.args(["figure", "published-cell", "--quiet", "--out", out.to_str().unwrap()]).args(arguments);
+    said(command.env("XDG_DATA_DIRS", shared).env("XDG_CACHE_HOME", shared).output().unwrap())
+}
+
+#[test]
+fn a_claim_about_data_that_are_not_here_is_not_judged_and_says_how_to_get_them() {
+    let place = folder();
+    let done = published_cell(place.path(), &["--scale", "default"]);
+    assert_eq!((done.code, done.err.as_str()), (0, ""), "{}", done.out);
+    let (verdict, why) = done.out.split_once("published-cell.met: ").expect("it is named");
+    assert_eq!(verdict.trim(), "not judged");
+    for part in ["pcalm data fetch fashion-mnist", "apt install dataset-fashion-mnist", "--data-dir"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    assert!(files_in(&place.path().join("runs/cells")) == 0, "nothing was trained on other data");
+    // The page about it says so too.
+    let runs = path(place.path(), "runs");
+    assert_eq!(run(&["report", &runs]).code, 0);
+    let page = std::fs::read_to_string(place.path().join("runs/report.html")).unwrap();
+    assert!(page.contains("Not judged") && page.contains("apt install dataset-fashion-mnist"));
+
+    // Nor is it by files of the same names that hold something else.
+    let other = place.path().join("datasets/fashion-mnist");
+    std::fs::create_dir_all(&other).unwrap();
+    for name in pcalm_lab::dataset::FILES {
+        std::fs::write(other.join(name), name).unwrap();
+    }
+    let done = published_cell(place.path(), &["--scale", "default"]);
+    assert!(done.out.contains("not judged") && done.out.contains("is not the published file"), "{}", done.out);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use flate2::{Compression, write::GzEncoder};
 use pcalm_lab::{
     batches::{Gathered, order, steps_per_epoch},
-    dataset::{By, Dataset, IdxPaths, Normalisation, Split, glyphs, load, load_idx},
+    dataset::{By, Dataset, IdxPaths, Normalisation, Split, glyphs, load, load_idx, path},
 };
 use std::{collections::BTreeSet, io::Write, path::Path};
 
@@ -132,6 +132,25 @@ fn mnist_reads_from_the_folder_of_the_environment() {
     // The published mean of the training pixels.
     let mean = data.train.inputs.iter().map(|&p| f64::from(p)).sum::<f64>() / data.train.inputs.len() as f64;
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");
+}
+
+#[test]
+fn fashion_mnist_is_the_published_set() {
+    if let Err(missing) = path("fashion-mnist", None) {
+        eprintln!("skipped: {missing}");
+        return;
+    }
+    let mut data = load("fashion-mnist", None).unwrap();
+    assert_eq!((data.train.len(), data.test.len(), data.dim(), data.outputs()), (60_000, 10_000, 784, 10));
+    // As many of each class, in the order in which every program shows them.
+    assert_eq!((counts(&data.train), counts(&data.test)), (vec![6000; 10], vec![1000; 10]));
+    assert_eq!(labels(&data.train)[..10], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
+    assert_eq!(labels(&data.test)[..10], [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]);
+    // The mean and deviation of the training pixels that are passed about, to the digits they have.
+    data.normalise(Normalisation::standard(&data.train, By::Set)).unwrap();
+    let moments = data.normalisation.unwrap();
+    let (mean, deviation) = (moments.mean[0], 1.0 / moments.scale[0]);
+    assert!((mean - 0.2860).abs() < 5e-5 && (deviation - 0.3530).abs() < 5e-5, "{mean} {deviation}");
 }
 
 #[test]

@@ -186,7 +186,7 @@ pub struct VerifyArgs {
 #[derive(Args)]
 pub struct LabArgs {
     /// Data set [default: mnist where its files are found, otherwise glyphs; with `--scale paper` mnist and
-    /// fashion-mnist]
+    /// fashion-mnist; for the figure published-cell, beyond `--scale smoke`, fashion-mnist]
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
     /// Folder with the data set's files (also: the environment variable PCALM_DATA_DIR).

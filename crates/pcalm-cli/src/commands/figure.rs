@@ -28,7 +28,7 @@ pub fn run(args: &FigureArgs) -> Result<ExitOutcome, Failure> {
     let records = draw(&figures, &args.lab, args.scale, &out)?;
     let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();
     output::report(&claims, args.lab.json, |text| {
-        claims.iter().try_for_each(|claim| show(text, claim))?;
+        show_all(text, &records)?;
         writeln!(text, "\nfigures: {}", out.join("figures").display())
     })?;
     Ok(outcome(&claims))
@@ -63,8 +63,14 @@ pub fn draw(figures: &[&Figure], args: &LabArgs, scale: Scale, out: &Path) -> Re
     Ok(records)
 }
 
+/// Every claim, and those that could not be judged.
+pub fn show_all(out: &mut dyn Write, records: &[Record]) -> io::Result<()> {
+    records.iter().flat_map(|r| &r.claims).try_for_each(|claim| show(out, claim))?;
+    records.iter().flat_map(|r| &r.unjudged).try_for_each(|why| writeln!(out, "{:14} {why}", "not judged"))
+}
+
 /// A claim in three lines.
-pub fn show(out: &mut dyn Write, claim: &Claim) -> io::Result<()> {
+fn show(out: &mut dyn Write, claim: &Claim) -> io::Result<()> {
     writeln!(out, "{:14} {}  [{}]", claim.verdict.name(), claim.statement, claim.id)?;
     let interval = claim.interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}]")).unwrap_or_default();
     writeln!(out, "               {:.4}{interval} {}; wanted: {}", claim.measured, claim.quantity, claim.wanted)?;

@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    figure::{draw, outcome, show},
+    figure::{draw, outcome, show_all},
 };
 use crate::{ExitOutcome, args::VerifyArgs, output};
 use pcalm_lab::{
@@ -15,7 +15,7 @@ pub fn run(args: &VerifyArgs) -> Result<ExitOutcome, Failure> {
     let records = draw(&figures, &args.lab, Scale::Smoke, &args.out)?;
     let claims: Vec<&Claim> = records.iter().flat_map(|r| &r.claims).collect();
     output::report(&claims, args.lab.json, |out| {
-        claims.iter().try_for_each(|claim| show(out, claim))?;
+        show_all(out, &records)?;
         writeln!(out, "\n{}", Verdict::counts(claims.iter().copied()))
     })?;
     Ok(outcome(&claims))

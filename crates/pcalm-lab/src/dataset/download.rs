@@ -2,7 +2,8 @@
 
 use super::{
     DataError, File, Info,
-    fetch::{DownloadProgress, checksum, io},
+    fetch::{DownloadProgress, io},
+    integrity::checksum,
 };
 use std::{
     fs,

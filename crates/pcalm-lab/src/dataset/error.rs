@@ -15,8 +15,8 @@ pub enum DataError {
     },
     /// A named set's files are in none of the places searched.
     #[error(
-        "the files of `{name}` are in none of: {looked}; fetch them with `pcalm data fetch {name}`{package}, or \
-         give their folder with --data-dir DIR"
+        "the files of `{name}` are in none of: {looked}; get them with `pcalm data fetch {name}`{package}, or give \
+         their folder with --data-dir DIR"
     )]
     Missing {
         /// The set.
@@ -91,13 +91,18 @@ pub enum DataError {
         /// What does not fit.
         problem: String,
     },
-    /// The files are a system package's, packed anew.
+    /// A file of a package of the system does not hold what was published.
     #[error(
-        "{folder} belongs to the package `{package}`, which packs the files anew; check them with `dpkg --verify {package}`"
+        "{path}: the SHA-256 of its uncompressed bytes is {found}, of the published ones it is {wanted}; `apt install \
+         --reinstall {package}` restores it, and --data-dir DIR takes other files"
     )]
-    Packaged {
-        /// Where they are.
-        folder: PathBuf,
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What its bytes have.
+        found: String,
+        /// What they should have.
+        wanted: &'static str,
         /// The package.
         package: &'static str,
     },

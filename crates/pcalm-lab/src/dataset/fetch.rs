@@ -1,15 +1,8 @@
 //! Downloads with checksums, retries and resumption.
 
-use super::{
-    DataError, FILES, Info, download,
-    fingerprint::hex,
-    locate::{self, cache_dir},
-    registry::info,
-};
-use sha2::{Digest, Sha256};
+use super::{DataError, FILES, Info, download, integrity::checksum, locate::cache_dir, registry::info};
 use std::{
     fs,
-    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -63,44 +56,6 @@ pub fn fetch_from<M: AsRef<str>>(
         download::file(info, mirrors, &name, file, &target, progress)?;
     }
     Ok(())
-}
-
-/// Each file of `name` with whether its checksum is the published one.
-///
-/// Files that are not gzip cannot be checked against the published checksums and count as wrong.
-///
-/// # Errors
-/// If the name is unknown or embedded, or the files are not there, belong to a package of the
-/// system, or cannot be read.
-pub fn verify(name: &str, data_dir: Option<&Path>) -> Result<Vec<(PathBuf, bool)>, DataError> {
-    let folder = locate::path(name, data_dir)?;
-    let info = info(name)?;
-    if let Some(package) = info.package.filter(|_| folder.starts_with(locate::SYSTEM)) {
-        return Err(DataError::Packaged { folder, package });
-    }
-    let files = FILES.iter().zip(&info.files);
-    files
-        .map(|(name, file)| {
-            let path = locate::file(&folder, name).unwrap_or_else(|| folder.join(name));
-            let good = checksum(&path)? == file.sha256;
-            Ok((path, good))
-        })
-        .collect()
-}
-
-/// A file's SHA-256 in hexadecimal.
-pub(super) fn checksum(path: &Path) -> Result<String, DataError> {
-    let mut file = fs::File::open(path).map_err(|source| io(path, source))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let count = file.read(&mut buffer).map_err(|source| io(path, source))?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-    }
-    Ok(hex(&hasher.finalize()))
 }
 
 pub(super) fn io(path: &Path, source: std::io::Error) -> DataError {

@@ -23,7 +23,7 @@ impl Images {
 }
 
 /// First bytes of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Images from the bytes of a file.
 ///

@@ -13,6 +13,7 @@ pub mod formula;
 pub mod glyphs;
 mod idx;
 mod inputs;
+mod integrity;
 mod locate;
 mod normalisation;
 mod registry;
@@ -24,11 +25,12 @@ mod test_part;
 pub use describe::{Class, Description, Range};
 pub use error::DataError;
 pub use export::export;
-pub use fetch::{DownloadProgress, fetch, fetch_from, verify};
+pub use fetch::{DownloadProgress, fetch, fetch_from};
 pub use files::{FileOptions, Format, MOST_CLASSES, TaskChoice, load_file, load_inputs};
 pub(crate) use fingerprint::hex;
 pub use idx::{Images, parse_images, parse_labels};
 pub use inputs::{Inputs, Part};
+pub use integrity::verify;
 pub use locate::{cache_dir, path};
 pub use normalisation::{By, Normalisation};
 pub use registry::{DATASETS, FILES, File, Info, info};
@@ -52,16 +54,18 @@ pub struct IdxPaths {
 }
 
 /// The data set called `name`: made by code, or from the files in `data_dir`, in the folder of
-/// `PCALM_DATA_DIR`, or in the cache.
+/// `PCALM_DATA_DIR`, in the cache, or in a package of the system ([`path`]).
 ///
 /// # Errors
-/// If there is no such set, or its files are missing or malformed.
+/// If there is no such set, its files are missing or malformed, or a package's are not the published ones.
 pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset, DataError> {
     let info = info(name)?;
     if let Some(make) = info.make {
         return Ok(make());
     }
-    let folder = path(name, data_dir)?;
+    let place = locate::located(info, data_dir)?;
+    integrity::check_package(info, &place)?;
+    let folder = place.folder;
     let file = |at: usize| locate::file(&folder, FILES[at]).unwrap_or_else(|| folder.join(FILES[at]));
     let paths = IdxPaths { train_images: file(0), train_labels: file(1), test_images: file(2), test_labels: file(3) };
     load_as(name, &paths, info.classes)

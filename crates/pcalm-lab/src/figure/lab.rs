@@ -94,6 +94,26 @@ impl<'a> Lab<'a> {
         &self.datasets
     }
 
+    /// What a figure about published numbers of one set is made on: that set, unless the user chose another, or it is
+    /// to take seconds.
+    pub fn meant_for<'b>(&'b self, name: &'b str) -> &'b str {
+        match (&self.setting.dataset, self.setting.scale) {
+            (Some(chosen), _) => chosen,
+            (None, Scale::Smoke) => &self.datasets[0],
+            (None, _) => name,
+        }
+    }
+
+    /// Why a named set cannot stand for the published one, if it cannot: its files are not here, or hold something else.
+    pub fn is_not_as_published(&self, name: &str) -> Option<String> {
+        match dataset::verify(name, self.setting.data_dir.as_deref()) {
+            Err(error) => Some(error.to_string()),
+            Ok(files) => files.into_iter().find(|(_, good)| !good).map(|(path, _)| {
+                format!("{} is not the published file of {name}; --data-dir DIR says where that is", path.display())
+            }),
+        }
+    }
+
     /// Where results are kept.
     pub fn store(&self) -> &Store {
         &self.store

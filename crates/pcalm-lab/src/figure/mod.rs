@@ -13,6 +13,7 @@ mod lab;
 mod measure;
 mod path;
 mod product;
+mod published_cell;
 mod richness;
 mod runs;
 mod scalar;
@@ -41,6 +42,7 @@ pub struct Figure {
 pub const FIGURES: &[Figure] = &[
     scalar::FIGURE,
     accuracy::FIGURE,
+    published_cell::FIGURE,
     credit::FIGURE,
     eigenvalues::FIGURE,
     alignment::FIGURE,

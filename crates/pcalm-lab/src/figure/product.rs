@@ -29,6 +29,10 @@ pub struct Product {
     pub runs: Vec<Key>,
     /// What a reader has to know to understand it.
     pub notes: Vec<String>,
+    /// Claims that cannot be judged with this scale and these data: `id: why and what would help`.
+    pub unjudged: Vec<String>,
+    /// The data sets it is made on, if they are others than the lab's.
+    pub datasets: Vec<String>,
 }
 
 impl Product {
@@ -81,6 +85,9 @@ pub struct Record {
     pub runs: Vec<Key>,
     /// What a reader has to know.
     pub notes: Vec<String>,
+    /// Claims that could not be judged, and why; records of before have none.
+    #[serde(default)]
+    pub unjudged: Vec<String>,
     /// The program that made it.
     pub provenance: Provenance,
     /// The machine it was made on.
@@ -126,13 +133,14 @@ pub fn make(figure: &Figure, lab: &Lab) -> Result<Record, LabError> {
         title: figure.title.to_owned(),
         source: figure.source.to_owned(),
         scale: lab.scale(),
-        datasets: lab.datasets().to_vec(),
+        datasets: if product.datasets.is_empty() { lab.datasets().to_vec() } else { product.datasets },
         pictures: product.pictures.iter().map(|p| p.0.clone()).collect(),
         tables: names(&product.tables),
         shown: product.shown,
         claims: product.claims,
         runs: product.runs,
         notes: product.notes,
+        unjudged: product.unjudged,
         provenance: provenance(),
         machine: machine(),
         seconds: clock.elapsed().as_secs_f64(),

@@ -141,6 +141,7 @@ fn figure(Shown { record, pictures, tables }: &Shown) -> Markup {
             figcaption {
                 b { (record.title) "." } " " (record.source) ". "
                 @for note in &record.notes { (note) ". " }
+                @for why in &record.unjudged { b { "Not judged" } " " (why) ". " }
                 @if record.runs.is_empty() {
                     "Computed in " (duration(record.seconds)) ". "
                 } @else {

@@ -20,7 +20,7 @@ use pcalm::{
     network::{Edge, Map, Network, Placement, file::NetworkFile},
     rule::RuleSettings,
     tensor_file::TensorFile,
-    theory::{Equilibrium, Linearisation, automatic_step, curvature},
+    theory::{LinearEquilibrium, Linearisation, automatic_step, curvature},
 };
 
 #[test]
@@ -274,7 +274,7 @@ fn biases_shift_the_linear_equilibrium_to_where_inference_ends() {
         let bare = common::network(&[3, 4, 4, 2], residual, Activation::Identity, Placement::Pre, 1);
         let network = common::biased(bare, 3);
         let data = Data::new(&network, SAMPLES, Loss::SquaredError, 2);
-        let equilibrium = Equilibrium::new(&network, &Loss::SquaredError.into()).unwrap();
+        let equilibrium = LinearEquilibrium::new(&network, &Loss::SquaredError.into()).unwrap();
         let backend = Reference::<f64>::new();
         let (block, mut state) = data.batch().block(&backend, &network).unwrap();
         let objective = Loss::SquaredError.into();

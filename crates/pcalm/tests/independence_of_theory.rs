@@ -14,7 +14,7 @@ use pcalm::{
     loss::Loss,
     network::{Network, Placement},
     rule::{self, RuleSettings},
-    theory::{Eigenvalue, Equilibrium, Iteration, Linearisation, Spectrum, Wave, dispersion, stability_map},
+    theory::{Eigenvalue, Iteration, LinearEquilibrium, Linearisation, Spectrum, Wave, dispersion, stability_map},
 };
 
 /// That `work` gives the same bits in pools of 1, 2 and 3 threads.
@@ -94,7 +94,7 @@ fn equilibria_and_waves_have_the_same_bits_on_any_number_of_threads() {
     check_pools("equilibrium", || {
         let precisions = [1.3, 1.3, 1.3, 0.8].map(Precision::Scalar);
         let objective = Objective::weighted(Loss::SquaredError, &[1.0], &precisions, EnergyShape::HalfSquare);
-        let solved = Equilibrium::new(&wide, &objective.unwrap()).unwrap();
+        let solved = LinearEquilibrium::new(&wide, &objective.unwrap()).unwrap();
         let mut found = solved.energies(x.as_ref(), y.as_ref()).unwrap();
         found.extend(entries(solved.rescaling()));
         found.extend(solved.activities(x.as_ref(), y.as_ref()).iter().flat_map(entries));

@@ -17,7 +17,7 @@ use pcalm::{
     minibatch::Batch,
     network::{Link, Network, Placement},
     parametrization::{Architecture, PARAMETRIZATIONS},
-    theory::Equilibrium,
+    theory::LinearEquilibrium,
 };
 
 fn with(precisions: &[Precision]) -> Result<Objective<f64>, Error> {
@@ -29,7 +29,7 @@ fn a_network_of_three_scalars_has_the_closed_form() {
     for (w1, w2, x, y) in [(0.7, 1.3, 0.9, -0.4), (-1.1, 0.2, 2.0, 1.0), (0.5, -3.0, -1.0, 0.3)] {
         let edges = [w1, w2].map(|w| Link::new(vec![w], 1, 1, 1.0, false).unwrap());
         let network = Network::chain(edges.to_vec(), Activation::Identity, Placement::Pre).unwrap();
-        let solved = Equilibrium::new(&network, &with(&[]).unwrap()).unwrap();
+        let solved = LinearEquilibrium::new(&network, &with(&[]).unwrap()).unwrap();
         let (at, to) = (Mat::from_fn(1, 1, |_, _| x), Mat::from_fn(1, 1, |_, _| y));
         let z = solved.activities(at.as_ref(), to.as_ref())[0][(0, 0)];
         let wanted: f64 = (w1 * x + w2 * y) / (1.0 + w2 * w2);
@@ -98,7 +98,7 @@ fn equilibria_with_scalar_diagonal_and_full_precisions_equal_a_dense_solution() 
                     .collect();
                 let what = format!("{widths:?} residual {residual} {} {kind}", placement.name());
                 let given: Vec<Precision> = precisions.iter().map(|p| p.0.clone()).collect();
-                let solved = Equilibrium::new(&network, &with(&given).unwrap()).unwrap();
+                let solved = LinearEquilibrium::new(&network, &with(&given).unwrap()).unwrap();
                 let (x, y) = (numbers(widths[0], 7), numbers(widths[widths.len() - 1], 8));
                 let column = |v: &[f64]| Mat::from_fn(v.len(), 1, |i, _| v[i]);
                 let found = solved.activities(column(&x).as_ref(), column(&y).as_ref());
@@ -136,7 +136,7 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
             Architecture { widths, residual, activation: Activation::Identity, placement: Placement::Pre, bias: false };
         for info in PARAMETRIZATIONS {
             let network = architecture.draw::<f64>((info.at)(0.4), 0.7, 12).unwrap();
-            let solved = Equilibrium::new(&network, &with(&[]).unwrap()).unwrap();
+            let solved = LinearEquilibrium::new(&network, &with(&[]).unwrap()).unwrap();
             let data = Data::new(&network, 3, Loss::SquaredError, 5);
             let backend = Reference::<f64>::new();
             let (block, mut state) = data.batch().block(&backend, &network).unwrap();
@@ -159,7 +159,8 @@ fn the_rescaled_energy_is_the_energy_at_the_equilibrium_in_every_parametrization
 fn what_has_no_closed_form_or_does_not_fit_is_refused() {
     let linear = network(&[3, 4, 2], false, Activation::Identity, Placement::Pre, 1);
     let refused = |network: &Network<f64>, layers: &[Precision], word: &str| {
-        let error = with(layers).and_then(|objective| Equilibrium::new(network, &objective)).unwrap_err().to_string();
+        let error =
+            with(layers).and_then(|objective| LinearEquilibrium::new(network, &objective)).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     };
     let one = Precision::default();

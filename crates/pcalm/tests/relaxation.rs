@@ -10,7 +10,7 @@ use pcalm::{
     Activation, Architecture, EnergyShape, Loss, Network, Objective, Parametrization, Placement, Precision,
     RuleSettings,
     network::Link,
-    theory::{Equilibrium, Linearisation, Relaxation},
+    theory::{LinearEquilibrium, Linearisation, Relaxation},
 };
 use serde_json::Value;
 
@@ -106,7 +106,7 @@ fn inference_in_a_linear_network_is_the_power_of_its_iteration() {
     // Of the last layer between the equilibrium's own neighbours the rest is the equilibrium.
     let (_, last) = Relaxation::between(&network, &objective, 2, &rest[5..10], &data.y).unwrap();
     assert!(apart(&last, &rest[10..]) < 1e-12);
-    assert!(Equilibrium::new(&network, &objective).is_ok());
+    assert!(LinearEquilibrium::new(&network, &objective).is_ok());
 }
 
 #[test]

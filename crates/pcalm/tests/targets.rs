@@ -18,7 +18,7 @@ use pcalm::{
     loss::Loss,
     network::{Dense, Link, Network, Placement},
     rule::{Decoder, RuleSettings, TargetPropagation, TargetTop},
-    theory::Equilibrium,
+    theory::LinearEquilibrium,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -255,7 +255,7 @@ fn between_forward_pass_and_target_lies_the_equilibrium_of_one_hidden_layer() {
     let wanted = (DMatrix::identity(4, 4) + &a).try_inverse().unwrap() * (forward + &a * t);
     let faer = |values: &[f64]| Mat::from_fn(4, SAMPLES, |i, s| values[4 * s + i]);
     let (x, y) = (faer(&data.x), faer(&data.y));
-    let found = &Equilibrium::new(&network, &objective).unwrap().activities(x.as_ref(), y.as_ref())[0];
+    let found = &LinearEquilibrium::new(&network, &objective).unwrap().activities(x.as_ref(), y.as_ref())[0];
     let found = DMatrix::from_fn(4, SAMPLES, |i, s| found[(i, s)]);
     let error = (&found - &wanted).norm() / wanted.norm();
     assert!(error < 1e-12, "{error:e}");

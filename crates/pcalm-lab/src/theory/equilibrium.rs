@@ -10,7 +10,7 @@ use pcalm::{
     lagrangian::Lagrangian,
     rule::{Backprop, RuleSettings},
     state::State,
-    theory::{Distance, Equilibrium, distances},
+    theory::{Distance, LinearEquilibrium, distances},
 };
 use serde::Serialize;
 
@@ -93,10 +93,10 @@ fn solve(
     case: &Case,
     lagrangian: &Lagrangian<Reference<f64>>,
     state: &mut State<Reference<f64>>,
-) -> Result<(Option<Equilibrium>, Stop), LabError> {
+) -> Result<(Option<LinearEquilibrium>, Stop), LabError> {
     let (network, objective) = (&case.network, &case.objective);
     if case.is_linear() && network.as_chain().is_some() {
-        let solved = Equilibrium::new(network, objective)?;
+        let solved = LinearEquilibrium::new(network, objective)?;
         solved.place(lagrangian, state);
         return Ok((Some(solved), Stop::Converged));
     }
@@ -178,7 +178,7 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
     write_table(folder, "layers.csv", &layers)?;
     write_table(folder, "distances.csv", &rows)?;
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let trace = |solved: &Equilibrium| {
+    let trace = |solved: &LinearEquilibrium| {
         let outputs = solved.rescaling().nrows();
         (0..outputs).map(|i| solved.rescaling()[(i, i)]).sum::<f64>() / outputs as f64
     };

@@ -9,7 +9,7 @@ use pcalm::{
     lagrangian::Lagrangian,
     rule::RuleSettings,
     state::State,
-    theory::{Equilibrium, Linearisation, Relaxation},
+    theory::{LinearEquilibrium, Linearisation, Relaxation},
 };
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -85,7 +85,7 @@ pub fn relaxation(case: &Case, own: &LayerPath, folder: &Folder, budget: usize) 
     let layer = own.layer.checked_sub(1).filter(|l| *l < hidden).ok_or_else(|| {
         LabError::option("layer", format!("{} is none of the hidden layers, 1 … {hidden}", own.layer))
     })?;
-    let solved = Equilibrium::new(network, &case.objective)?;
+    let solved = LinearEquilibrium::new(network, &case.objective)?;
     let (backend, batch) = (Reference::<f64>::new(), case.samples.batch()?);
     let (block, mut state) = batch.block(&backend, network)?;
     let lagrangian = Lagrangian::new(&backend, network, &block, &case.objective)?;

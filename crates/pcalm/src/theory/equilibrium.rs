@@ -34,7 +34,7 @@ use faer::{Mat, MatRef};
 
 /// Equilibria of a linear network with the squared error, for any inputs and targets.
 #[derive(Debug)]
-pub struct Equilibrium {
+pub struct LinearEquilibrium {
     /// V_1 … V_L.
     operators: Vec<Mat<f64>>,
     /// z_1 … z_L of the forward pass of an input of zeros.
@@ -46,7 +46,7 @@ pub struct Equilibrium {
     rescaling: Mat<f64>,
 }
 
-impl Equilibrium {
+impl LinearEquilibrium {
     /// Factors the system for `network`, at the objective's precisions.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Equilibrium {
             }
             blocks.push(positive(&block, l)?);
         }
-        Ok(Equilibrium { operators, offsets, precisions, blocks, rescaling })
+        Ok(LinearEquilibrium { operators, offsets, precisions, blocks, rescaling })
     }
 
     /// R, `[O, O]`.

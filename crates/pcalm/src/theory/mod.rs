@@ -23,7 +23,7 @@ pub use advice::{Advice, crossing_time};
 pub use approach::{Distance, distances};
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
 pub use dispersion::{DENSE_MODES, Dispersion, dispersion};
-pub use equilibrium::Equilibrium;
+pub use equilibrium::LinearEquilibrium;
 /// A complex number.
 pub use faer::c64 as Eigenvalue;
 pub use linearisation::{HessianInverse, Linearisation};

@@ -5,11 +5,12 @@ use crate::{
     batches::Gathered,
     choice::choose,
     dataset::Dataset,
-    experiment::{Budget, EnergyChoice, EnergyOptions, plan::momentum},
+    experiment::{Budget, EnergyChoice, EnergyOptions, TargetOptions, backward_weights, plan::momentum},
     extremes,
     model::Model,
     record::finite,
     step_size::{bounded_curvature, own_step},
+    target_report::{self, TargetRow},
 };
 use pcalm::catalogue::{Catalogue, Engine};
 use pcalm::{
@@ -57,6 +58,10 @@ pub struct InferenceSettings<'a> {
     pub precondition: bool,
     /// Whether first-step takes other steps than ηρ = 1.
     pub any_step: bool,
+    /// How targets are passed down.
+    pub targets: TargetOptions<'a>,
+    /// A file with backward weights.
+    pub backward: Option<&'a Path>,
 }
 
 /// What an inference came to; loss, energy and products are means over the samples.
@@ -94,6 +99,9 @@ pub struct InferenceSummary {
     /// λ of λℓ + (1 − λ)Ẽ: gradients divided by it are to be compared with those of ℓ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_share: Option<f64>,
+    /// Of every hidden layer, how its target came about, where the rule chooses targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetRow>,
     /// Matrix products per sample.
     pub products_per_sample: f64,
 }
@@ -106,6 +114,8 @@ pub struct FinishedInference<B: Host> {
     minibatch: Minibatch<B>,
     gradient: Gradient<B::Real>,
     network: Network<B::Real>,
+    /// t of every hidden layer, where the rule chooses targets.
+    targets: Vec<Vec<B::Real>>,
 }
 
 /// Inputs and targets of a batch.
@@ -201,7 +211,8 @@ pub fn infer<B: Engine>(
         inner_tolerance: wanted.inner_tolerance,
         precondition: wanted.precondition,
         any_step: wanted.any_step,
-        ..RuleSettings::default()
+        backward: wanted.backward.map(|path| backward_weights(path, network.depth())).transpose()?,
+        ..wanted.targets.on(RuleSettings::default())?
     };
     // A closed form has no step size.
     let dual_step = (info.dual_step)(&settings, objective.largest_penalty());
@@ -226,6 +237,7 @@ pub fn infer<B: Engine>(
     if let Some(bound) = bound.filter(|b| !b.holds()) {
         warn(bound);
     }
+    let targets = target_report::of(&mut minibatch, &network, wanted.rule, &settings)?;
     let mut gradient = Gradient::zeros(&network);
     let probe = match probe(&mut minibatch, &network, rule.as_ref(), &batch, &mut gradient) {
         Err(pcalm::Error::Diverged(mut divergence)) => {
@@ -255,13 +267,14 @@ pub fn infer<B: Engine>(
             _ => None,
         },
         loss_share: wanted.energy.loss_share,
+        targets: targets.rows,
         products_per_sample: probe.work.sample_products as f64 / mean,
     };
-    Ok(FinishedInference { summary, minibatch, gradient, network })
+    Ok(FinishedInference { summary, minibatch, gradient, network, targets: targets.values })
 }
 
 impl<B: Host> FinishedInference<B> {
-    /// Activities, duals, credit, output and gradients, with the summary as metadata.
+    /// Activities, duals, credit, targets where there are any, output and gradients, with the summary as metadata.
     ///
     /// # Errors
     /// If the summary cannot be written as text.
@@ -274,6 +287,9 @@ impl<B: Host> FinishedInference<B> {
             file.insert(format!("z.{}", l + 1), &shape, minibatch.unload(l, |s| s.activities()));
             file.insert(format!("lambda.{}", l + 1), &shape, minibatch.unload(l, |s| s.duals()));
             file.insert(format!("credit.{}", l + 1), &shape, minibatch.unload(l, |s| s.credit()));
+            if let Some(target) = self.targets.get(l) {
+                file.insert(format!("target.{}", l + 1), &shape, target.as_slice());
+            }
         }
         file.insert("output", &[samples, network.outputs()], minibatch.output());
         for (l, (values, dense)) in self.gradient.edges.iter().zip(network.dense()).enumerate() {

@@ -37,6 +37,7 @@ pub mod stats;
 pub mod step_size;
 pub mod sweep;
 pub mod table;
+mod target_report;
 pub mod tenancy;
 #[cfg(feature = "theory")]
 pub mod theory;

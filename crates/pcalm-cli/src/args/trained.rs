@@ -2,7 +2,7 @@
 
 use super::{Origin, Shift};
 use clap::Args;
-use pcalm_lab::experiment::EnergyOptions;
+use pcalm_lab::experiment::{EnergyOptions, TargetOptions};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -66,12 +66,56 @@ pub struct InferArgs {
     /// Let first-step take steps other than ηρ = 1, whose credit is (ηρ)^(L − l) times BP's.
     #[arg(long)]
     pub any_step: bool,
+    #[command(flatten)]
+    pub targets: TargetArgs,
     /// Number type: `f32` or `f64`.
     #[arg(long, default_value = "f64")]
     pub dtype: String,
     /// Print the result as JSON on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How target propagation passes targets down.
+#[derive(Args)]
+pub struct TargetArgs {
+    /// Clip what φ⁻¹ is asked for by target propagation to φ's range less δ, not refuse it.
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true)]
+    pub clip: Option<f64>,
+    /// Of all states that a layer takes to its target, let target-propagation take the nearest to the forward pass, not
+    /// the smallest.
+    #[arg(long)]
+    pub nearest: bool,
+    /// What difference-target-propagation starts from: the output's `target`, or the loss's `gradient`.
+    #[arg(long, default_value = "target")]
+    pub top: String,
+    /// How far β the first target of target propagation is from the forward pass [default: 1; from a gradient 0.1]
+    #[arg(long, value_name = "BETA", allow_hyphen_values = true)]
+    pub beta: Option<f64>,
+    /// How difference-target-propagation takes a target down: `linear` (Bv), `phi` (φ(Bv)) or `inverse` (the link's, with
+    /// B for V⁺).
+    #[arg(long, default_value = "linear")]
+    pub decoder: String,
+    /// Whether it corrects for what its decoder makes of the forward pass.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub difference: bool,
+    /// Its backward weights: a .safetensors file with b.2 … b.L, each [n_(l−1), n_l] [default: the transposed weights]
+    #[arg(long, value_name = "FILE")]
+    pub backward: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// The same for the lab.
+    pub fn options(&self) -> TargetOptions<'_> {
+        TargetOptions {
+            clip: self.clip,
+            nearest: self.nearest,
+            top: &self.top,
+            beta: self.beta,
+            decoder: &self.decoder,
+            difference: self.difference,
+        }
+    }
 }
 
 /// What an inference's energy is made of.

@@ -26,8 +26,13 @@ pub fn run(args: &InferArgs) -> Result<ExitOutcome, Failure> {
     if let Some(path) = &args.output {
         let inputs = args.dataset.as_deref().map(|dataset| args.origin.files(dataset));
         let precision = args.energy.precision.as_deref().and_then(precision_file);
-        let inputs =
-            inputs.into_iter().flatten().chain(args.batch.as_deref()).chain(precision).chain([args.network.as_path()]);
+        let inputs = inputs
+            .into_iter()
+            .flatten()
+            .chain(args.batch.as_deref())
+            .chain(precision)
+            .chain(args.targets.backward.as_deref())
+            .chain([args.network.as_path()]);
         destination::check("output", path, inputs, true)?;
     }
     if args.batch.is_some() && (args.origin != Origin::default() || args.shift != Shift::default()) {
@@ -69,6 +74,8 @@ fn run_on<B: Engine>(backend: B, args: &InferArgs) -> Result<ExitOutcome, Failur
         inner_tolerance: args.inner_tolerance,
         precondition: args.precondition,
         any_step: args.any_step,
+        targets: args.targets.options(),
+        backward: args.targets.backward.as_deref(),
     };
     let done = infer(backend, model, &samples, from, &settings, &mut |bound| output::warn(bound))?;
     if let Some(path) = &args.output {

@@ -10,6 +10,7 @@ pub(crate) mod normalise;
 pub mod plan;
 mod samples;
 mod start;
+mod targets;
 
 pub use budget::Budget;
 pub use choices::Choices;
@@ -22,6 +23,7 @@ pub use plan::Plan;
 pub(crate) use samples::file_options;
 pub use samples::{DatasetCache, Loaded, load_data};
 pub use start::{fit_to_init, shape};
+pub use targets::{TargetOptions, backward_weights};
 
 use crate::options::options;
 use std::path::PathBuf;
@@ -171,6 +173,28 @@ pub struct Experiment {
     /// Let first-step take steps other than ηρ = 1, whose credit is (ηρ)^(L − l) times BP's.
     #[arg(long, help_heading = "Rule")]
     pub any_step: bool,
+    /// Clip what φ⁻¹ is asked for by target propagation to φ's range less δ, not refuse it.
+    #[arg(long, value_name = "DELTA", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
+    /// Of all states that a layer takes to its target, let target-propagation take the nearest to the forward pass, not
+    /// the smallest.
+    #[arg(long, help_heading = "Rule")]
+    pub nearest: bool,
+    /// What difference-target-propagation starts from: the output's `target`, or the loss's `gradient`.
+    #[arg(long, help_heading = "Rule")]
+    pub top: String = "target".into(),
+    /// How far β the first target of target propagation is from the forward pass [default: 1; from a gradient 0.1]
+    #[arg(long, value_name = "BETA", allow_hyphen_values = true, help_heading = "Rule")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+    /// How difference-target-propagation takes a target down: `linear` (Bv), `phi` (φ(Bv)) or `inverse` (the link's, with
+    /// B for V⁺).
+    #[arg(long, help_heading = "Rule")]
+    pub decoder: String = "linear".into(),
+    /// Whether it corrects for what its decoder makes of the forward pass.
+    #[arg(long, action = clap::ArgAction::Set, value_name = "BOOL", help_heading = "Rule")]
+    pub difference: bool = true,
     /// Activity steps K per cycle of PC-ALM.
     #[arg(long, value_name = "K", help_heading = "Rule")]
     pub inner_steps: usize = 1,
@@ -257,6 +281,18 @@ impl Experiment {
             loss_share: self.loss_share,
             energy: &self.energy,
             energy_scale: self.energy_scale,
+        }
+    }
+
+    /// The options of target propagation.
+    pub fn target_options(&self) -> TargetOptions<'_> {
+        TargetOptions {
+            clip: self.clip,
+            nearest: self.nearest,
+            top: &self.top,
+            beta: self.beta,
+            decoder: &self.decoder,
+            difference: self.difference,
         }
     }
 

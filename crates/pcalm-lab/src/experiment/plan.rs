@@ -112,7 +112,7 @@ impl Plan {
             inner_tolerance: e.inner_tolerance,
             precondition: e.precondition,
             any_step: e.any_step,
-            ..RuleSettings::default()
+            ..e.target_options().on(RuleSettings::default())?
         };
         for (name, value) in
             [("batch", e.batch as u64), ("epochs", e.epochs), ("probe-samples", e.probe_samples as u64)]

@@ -213,7 +213,7 @@ pub fn target_facts<B: Backend>(
 }
 
 /// The rules that [`target_facts`] knows.
-const TARGET_RULES: [&str; 2] = ["target-propagation", "difference-target-propagation"];
+pub const TARGET_RULES: [&str; 2] = ["target-propagation", "difference-target-propagation"];
 
 fn facts<B: Backend>(
     rule: &impl Aim<B>,

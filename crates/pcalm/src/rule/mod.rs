@@ -19,7 +19,7 @@ mod target_propagation;
 mod target_top;
 
 #[cfg(feature = "theory")]
-pub use aim::{TargetFacts, target_facts};
+pub use aim::{TARGET_RULES, TargetFacts, target_facts};
 pub use backprop::Backprop;
 #[cfg(feature = "theory")]
 pub use difference_target_propagation::DifferenceTargetPropagation;

@@ -34,11 +34,26 @@ fn expected(network: &Network<f64>, sweeps: usize) -> Work {
 
 #[test]
 fn a_step_of_pc_alm_costs_two_products_per_edge_like_one_of_predictive_coding() {
-    for rule in without_solves(iterative_rules()) {
+    let steps = |name: &&str| !["fixed-prediction", "first-step"].contains(name);
+    for rule in without_solves(iterative_rules()).into_iter().filter(steps) {
         let (network, work) = inference(rule, |s| s);
         // Forward pass, six steps of two sweeps, and the sweep that reads the credit.
         assert_eq!(work, expected(&network, 1 + 2 * 6 + 1), "{rule}");
     }
+}
+
+#[test]
+fn where_predictions_do_not_move_a_step_costs_one_product_per_edge() {
+    let (network, work) = inference("fixed-prediction", |s| s);
+    // Forward pass, six sweeps down, and the sweep that reads the credit.
+    assert_eq!(work, expected(&network, 1 + 6 + 1));
+}
+
+#[test]
+fn the_first_wave_costs_two_products_per_edge_and_layer() {
+    let (network, work) = inference("first-step", |s| s);
+    // Forward pass, L − 1 steps of two sweeps, the last look, the forward pass once more, and its credit.
+    assert_eq!(work, expected(&network, 1 + 2 * network.hidden() + 3));
 }
 
 #[test]

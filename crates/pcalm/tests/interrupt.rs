@@ -90,7 +90,9 @@ fn check_step<B: Backend>(backend: impl Fn() -> B, name: &str, settings: &RuleSe
 #[test]
 fn a_raised_flag_ends_inference_at_once_and_the_next_step_knows_nothing_of_it() {
     let base = settings(usize::MAX, 0.1);
-    for name in without_solves(iterative_rules()) {
+    // Which is over after L − 1 steps, whatever the budget.
+    let long = |name: &&str| *name != "first-step";
+    for name in without_solves(iterative_rules()).into_iter().filter(long) {
         check_step(Reference::<f64>::new, name, &base);
         check_step(Cpu::new, name, &base);
     }

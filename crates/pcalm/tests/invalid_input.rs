@@ -131,7 +131,11 @@ fn a_rules_settings_outside_their_range_are_refused_by_name() {
     let base = RuleSettings::default();
     let iterative = iterative_rules();
     let refused = |rule: &str, settings: RuleSettings| setting_of(rule::build::<Reference<f64>>(rule, &settings));
-    for &rule in &iterative {
+    for bad in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+        assert_eq!(refused("first-step", RuleSettings { eta: bad, ..base.clone() }), "eta");
+    }
+    // Which ends by itself: it has neither budget nor tolerance.
+    for &rule in iterative.iter().filter(|rule| **rule != "first-step") {
         assert_eq!(refused(rule, RuleSettings { budget: 0, ..base.clone() }), "budget", "{rule}");
         for bad in [0.0, -0.1, f64::NAN, f64::INFINITY] {
             assert_eq!(refused(rule, RuleSettings { eta: bad, ..base.clone() }), "eta", "{rule}");

@@ -81,7 +81,7 @@ pub(super) fn solve(dense: &Dense<f64>, target: &Matrix<f64>, start: &Matrix<f64
     }
     residual(&z, &mut left);
     let sizes = (0..samples).map(|s| norm(&left, s) / scales[s]);
-    let unsolved = sizes.clone().filter(|size| !(*size <= ACCEPTED)).count();
+    let unsolved = sizes.clone().filter(|size| size.is_nan() || *size > ACCEPTED).count();
     let worst = sizes.fold(0.0, crate::stack::nan_max);
     Solution { found: z, unsolved, worst, products: products + samples }
 }

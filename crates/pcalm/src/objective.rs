@@ -178,6 +178,14 @@ impl<R: Real> Objective<R> {
         self.penalties.iter().all(|penalty| penalty.rho().is_some() && *penalty == self.penalties[0])
     }
 
+    /// ρ, where E = ½ρ‖c‖² with one ρ that was given for all layers.
+    pub(crate) fn common_rho(&self) -> Option<R> {
+        match &self.penalties[..] {
+            [all] if self.input == End::Held => all.rho(),
+            _ => None,
+        }
+    }
+
     /// Whether E = ½ρ_l‖c‖² on every layer.
     pub fn has_scalars_alone(&self) -> bool {
         self.penalties.iter().all(|penalty| penalty.rho().is_some())

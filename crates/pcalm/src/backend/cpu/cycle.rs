@@ -86,6 +86,11 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
     let Moving { activities, duals, credit, memo, front } = moving;
     let Memo { output, signal, rolling, units, .. } = memo;
     let lowest = front.saturating_sub(1);
+    // In narrow networks looking it up for every layer takes as long as a tenth of the layer.
+    let one = problem.objective.common_rho();
+    if let Some(rho) = one {
+        units.fill(rho);
+    }
     let z: *mut Matrix<f32> = activities.layers.as_mut_ptr();
     let signal = start(signal);
     let [mut here, mut above] = rolling.each_mut().map(RollingPointers::new);
@@ -117,11 +122,18 @@ unsafe fn pass<V: Vector, P: Phi, const POST: bool, const COLS: usize, const TAL
             let (bias, scale, z) = (start_of_bias(dense.bias()), V::splat(dense.scale()), layer(l));
             let rates = if POST { z } else { here.rates };
             let pulled = if l + 1 < hidden {
+                let (step, penalties) = match one {
+                    Some(rho) => (dual_step.at(rho), units.as_ptr()),
+                    None => {
+                        let step = dual_step.at(rho(problem, l + 1, 0));
+                        (step, penalties(problem, l + 1, chain.widths()[l + 1], units))
+                    }
+                };
                 let take = FusedCredit::<V, P, POST, COLS, false> {
                     scale,
                     bias,
-                    alpha: V::splat(dual_step.at(rho(problem, l + 1, 0))),
-                    rho: penalties(problem, l + 1, chain.widths()[l + 1], units),
+                    alpha: V::splat(step),
+                    rho: penalties,
                     skip,
                     below: z,
                     z: layer(l + 1),

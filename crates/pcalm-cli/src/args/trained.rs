@@ -125,7 +125,7 @@ pub struct EnergyArgs {
     #[arg(long, value_delimiter = ',', default_value = "1", value_name = "R,…", allow_hyphen_values = true)]
     pub rho: Vec<f64>,
     /// Precision Π of residuals and output error: one number, L of them separated by commas, the output's last, or a
-    /// .safetensors file with precision.1 … precision.L, each [1], [n] or [n, n] [default: 1]
+    /// .safetensors file with precision.1 … precision.L, each a number, n of them or n × n [default: 1]
     #[arg(long, value_name = "P,…|FILE", allow_hyphen_values = true)]
     pub precision: Option<String>,
     /// Precisions by one number: `output=π` (Π_L = π), `hidden=p` (Π_l = p below the output) or `geometric=s`

@@ -147,7 +147,7 @@ pub struct Experiment {
     #[arg(long, value_delimiter = ',', value_name = "R,…", allow_hyphen_values = true, help_heading = "Rule")]
     pub rho: Vec<f64> => [1.0],
     /// Precision Π of residuals and output error: one number, L of them separated by commas, the output's last, or a
-    /// .safetensors file with precision.1 … precision.L, each [1], [n] or [n, n] [default: 1]
+    /// .safetensors file with precision.1 … precision.L, each a number, n of them or n × n [default: 1]
     #[arg(long, value_name = "P,…|FILE", allow_hyphen_values = true, help_heading = "Rule")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,

@@ -274,3 +274,14 @@ fn energies_are_listed_and_every_one_of_them_is_inferred_with() {
     assert_eq!(found[0], found[4]);
     assert!(found.windows(2).all(|pair| pair[0].is_finite()) && found[0] != found[1] && found[1] != found[2]);
 }
+
+#[test]
+fn preconditioned_steps_have_an_automatic_rate_of_their_own() {
+    let place = folder();
+    // Residuals that weigh little: the Hessian's own rate would be a hundred times too large for steps divided by Π.
+    let hidden = ["--precision-profile=hidden=0.01", "--rule=pc", "--precondition"];
+    train(&path(place.path(), "run"), &hidden);
+    let out = path(place.path(), "tracked");
+    let tracked = [&["train", "--out", &out, "--eta=auto-track"][..], &hidden].concat();
+    assert!(refusal(&tracked).contains("auto-track"));
+}

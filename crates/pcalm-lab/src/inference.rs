@@ -218,7 +218,7 @@ pub fn infer<B: Engine>(
     let dual_step = (info.dual_step)(&settings, objective.largest_penalty());
     let eta = match wanted.eta {
         _ if !info.iterative => None,
-        "auto" => Some(own_step(info.pace, &mut minibatch, &network, dual_step)?.eta),
+        "auto" => Some(own_step(info.pace, wanted.precondition, &mut minibatch, &network, dual_step)?.eta),
         text => {
             let bad = || LabError::option("eta", format!("`{text}` is not a positive number, or `auto`"));
             Some(text.parse::<f64>().map_err(|_| bad())?)

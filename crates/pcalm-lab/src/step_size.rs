@@ -6,7 +6,7 @@ use pcalm::{
     minibatch::Minibatch,
     network::Network,
     rule::Pace,
-    theory::{automatic_step, constraint_curvature},
+    theory::{automatic_step, constraint_curvature, preconditioned_step},
 };
 
 /// η, and the eigenvalue it is the inverse of.
@@ -18,19 +18,21 @@ pub struct OwnStep {
     pub lambda_max: Option<f64>,
 }
 
-/// The automatic η at a dual step, on the samples loaded into `minibatch`.
+/// The automatic η at a dual step, of steps that are divided by the precisions or not, on the samples loaded into `minibatch`.
 ///
 /// # Errors
 /// As [`automatic_step`].
 pub fn own_step<B: Host>(
     pace: Pace,
+    precondition: bool,
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
     dual_step: f64,
 ) -> Result<OwnStep, Error> {
     Ok(match pace {
         Pace::Curvature => {
-            let step = automatic_step(minibatch, network, dual_step)?;
+            let measure = if precondition { preconditioned_step } else { automatic_step };
+            let step = measure(minibatch, network, dual_step)?;
             OwnStep { eta: step.eta, lambda_max: Some(step.lambda_max) }
         }
         Pace::Precision => {

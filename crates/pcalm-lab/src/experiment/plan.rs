@@ -97,6 +97,11 @@ impl Plan {
             ("--watch-stability", watch_every > 0),
             ("--nesterov auto", auto_nesterov),
         ];
+        if track_eta && e.precondition {
+            let problem =
+                "`auto-track` follows λ_max of the Hessian, and preconditioned steps see another; take `auto`";
+            return Err(LabError::option("eta", problem));
+        }
         if let Some((option, _)) = measured.iter().find(|(_, asked_for)| *asked_for) {
             extremes::needed_by(option)?;
         }

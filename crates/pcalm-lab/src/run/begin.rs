@@ -126,7 +126,7 @@ fn fresh<B: Host>(
     let mut automatic = None;
     if plan.auto_eta && plan.iterative {
         minibatch.load(network, &first_samples(job, job.experiment.batch).batch()?)?;
-        automatic = Some(own_step(plan.pace, minibatch, network, plan.dual_step())?);
+        automatic = Some(own_step(plan.pace, plan.rule.precondition, minibatch, network, plan.dual_step())?);
     }
     let sigma_squared = sigma_squared(plan, meter, network, job)?;
     let momentum =

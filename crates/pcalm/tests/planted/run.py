@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[4]
 DEFECTS = [
     ("a sign in the credit", "backend/reference.rs", "let c = z - *f;", "let c = *f - z;", "algebra"),
     ("a sign in the descent", "lagrangian.rs", "self.backend.combine(-eta, gradient, ", "self.backend.combine(eta, gradient, ", "identities"),
-    ("a missing ½ in the residual energy", "lagrangian.rs", "sum.residual += 0.5 * ", "sum.residual += ", "energies"),
+    ("a missing ½ in the residual energy", "penalty.rs", "0.5 * weight.quadratic_form(", "weight.quadratic_form(", "energies"),
     ("a missing ½ in the squared error", "loss.rs", "0.5 * pairs().map(|(f, y)| (f - y) * (f - y))", "pairs().map(|(f, y)| (f - y) * (f - y))", "algebra"),
     ("slopes left out of Jᵀ", "backend/sweeps/dense.rs", "kernel.transposed(dense, q, Some(&at.slopes), base, out)", "kernel.transposed(dense, q, None, base, out)", "algebra"),
     ("a transpose swapped in the reference's product", "backend/reference.rs", "dense.weight()[k * n + row]", "dense.weight()[row * n.min(dense.rows()) + k]", "algebra"),

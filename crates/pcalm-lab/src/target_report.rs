@@ -45,7 +45,7 @@ pub fn of<B: Host>(
 ) -> Result<ChosenTargets<B::Real>, LabError> {
     use pcalm::rule::{TARGET_RULES, target_facts};
     if !TARGET_RULES.contains(&rule) {
-        return Ok(ChosenTargets { values: Vec::new(), rows: Vec::new() });
+        return Ok(ChosenTargets::default());
     }
     let blocks = minibatch.map(network, |lagrangian, state| target_facts(rule, settings, lagrangian, state))?;
     let mut sum: Vec<pcalm::rule::TargetFacts> = Vec::new();
@@ -78,5 +78,5 @@ pub fn of<B: Host>(
     _rule: &str,
     _settings: &RuleSettings,
 ) -> Result<ChosenTargets<B::Real>, LabError> {
-    Ok(ChosenTargets { values: Vec::new(), rows: Vec::new() })
+    Ok(ChosenTargets::default())
 }

@@ -50,6 +50,11 @@ impl Stop {
         }
     }
 
+    /// Units that rest on kinks, where it ended there.
+    pub fn units_at_kinks(&self) -> Option<usize> {
+        if let Stop::AtKinks { units } = self { Some(*units) } else { None }
+    }
+
     /// The reason, where the state is of use.
     ///
     /// # Errors

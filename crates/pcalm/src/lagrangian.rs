@@ -159,6 +159,18 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
         state.current = true;
     }
 
+    /// q = λ + E'(c) at the current activities with `residuals` ← c, of one prediction.
+    pub fn credit_and_residuals(&self, state: &mut State<B>, residuals: &mut B::Stack) {
+        let State { activities, duals, credit, memo, .. } = state;
+        self.backend.predict(&self.problem, activities, memo, residuals);
+        self.backend.copy(residuals, credit, ALL);
+        self.backend.combine(B::Real::one(), activities, -B::Real::one(), residuals);
+        self.backend.weigh(&self.problem, activities, (duals, credit), memo, DualStep::Still);
+        self.backend.supervise(&self.problem, memo, credit);
+        state.work += self.products;
+        state.current = true;
+    }
+
     /// The dual step, then q = λ + E'(z − p), with predictions p that the rule keeps, in the stack `kept` of its memory,
     /// in the place of f(z): slopes, output and q_L stay those of the activities they were last taken at.
     pub fn credit_beside(&self, state: &mut State<B>, dual_step: DualStep<B::Real>, kept: usize) {
@@ -306,6 +318,11 @@ impl<'a, B: Backend> Lagrangian<'a, B> {
     /// The energies of the current state; `residuals` receives c.
     pub fn energies(&self, state: &mut State<B>, residuals: &mut B::Stack) -> Energies {
         self.residuals(state, residuals);
+        self.energies_at(state, residuals)
+    }
+
+    /// The same where c and the output are at hand.
+    pub fn energies_at(&self, state: &State<B>, residuals: &B::Stack) -> Energies {
         let samples = self.samples();
         let held = self.problem.objective.output() == End::Held;
         let mut sum = Energies::default();

@@ -82,6 +82,13 @@ impl<R: Real> Matrix<R> {
         self.data.fill(R::zero());
     }
 
+    /// The same numbers in another type.
+    pub fn cast<S: Real>(&self) -> Matrix<S> {
+        let mut other = Matrix::zeros(self.rows, self.cols);
+        other.data_mut().iter_mut().zip(self.data()).for_each(|(to, v)| *to = S::of(v.wide()));
+        other
+    }
+
     /// Takes the numbers of `other`, which has the same shape.
     pub fn copy_from(&mut self, other: &Self) {
         self.data.copy_from_slice(&other.data);
@@ -160,12 +167,7 @@ impl<R: Real> Stack<R> {
 
     /// The same numbers in another type.
     pub fn cast<S: Real>(&self) -> Stack<S> {
-        let cast = |m: &Matrix<R>| {
-            let mut other = Matrix::zeros(m.rows(), m.cols());
-            other.data_mut().iter_mut().zip(m.data()).for_each(|(to, v)| *to = S::of(v.wide()));
-            other
-        };
-        Stack { layers: self.layers.iter().map(cast).collect() }
+        Stack { layers: self.layers.iter().map(Matrix::cast).collect() }
     }
 
     /// ⟨self, other⟩ of each of the first `samples` columns, in `f64`.

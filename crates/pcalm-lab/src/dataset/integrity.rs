@@ -31,7 +31,7 @@ pub fn verify(name: &str, data_dir: Option<&Path>) -> Result<Vec<(PathBuf, bool)
         .iter()
         .zip(&info.files)
         .map(|(name, file)| {
-            let path = locate::file(&folder, name).unwrap_or_else(|| folder.join(name));
+            let path = locate::file_or_plain(&folder, name);
             let good = match file.content {
                 Some(wanted) => content_checksum(&path)? == wanted,
                 None => checksum(&path)? == file.sha256,
@@ -46,7 +46,7 @@ pub fn verify(name: &str, data_dir: Option<&Path>) -> Result<Vec<(PathBuf, bool)
 pub(super) fn check_package(info: &Info, place: &Located) -> Result<(), DataError> {
     let Some(package) = info.package.filter(|_| place.packaged) else { return Ok(()) };
     for (name, file) in FILES.iter().zip(&info.files) {
-        let path = locate::file(&place.folder, name).unwrap_or_else(|| place.folder.join(name));
+        let path = locate::file_or_plain(&place.folder, name);
         let Some(wanted) = file.content else { continue };
         let found = content_checksum(&path)?;
         if found != wanted {

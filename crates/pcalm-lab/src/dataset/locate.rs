@@ -71,6 +71,11 @@ pub(super) fn file(folder: &Path, name: &str) -> Option<PathBuf> {
     names.iter().map(|n| folder.join(n)).find(|path| path.is_file())
 }
 
+/// The same, and where it would be if it is not there.
+pub(super) fn file_or_plain(folder: &Path, name: &str) -> PathBuf {
+    file(folder, name).unwrap_or_else(|| folder.join(name))
+}
+
 /// The folder downloads are kept in: `$XDG_CACHE_HOME/pcalm`, or `~/.cache/pcalm`.
 pub fn cache_dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);

@@ -66,7 +66,7 @@ pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Dataset, DataError> {
     let place = locate::located(info, data_dir)?;
     integrity::check_package(info, &place)?;
     let folder = place.folder;
-    let file = |at: usize| locate::file(&folder, FILES[at]).unwrap_or_else(|| folder.join(FILES[at]));
+    let file = |at: usize| locate::file_or_plain(&folder, FILES[at]);
     let paths = IdxPaths { train_images: file(0), train_labels: file(1), test_images: file(2), test_labels: file(3) };
     load_as(name, &paths, info.classes)
 }

@@ -8,12 +8,7 @@ use super::{Case, picture, write_report, write_table};
 use crate::LabError;
 use crate::folder::Folder;
 use pcalm::{
-    backend::Reference,
-    infer::infer,
-    lagrangian::{DualStep, Lagrangian},
-    minibatch::Batch,
-    network::Network,
-    rule::RuleSettings,
+    backend::Reference, infer::infer, lagrangian::Lagrangian, minibatch::Batch, network::Network, rule::RuleSettings,
     state::State,
 };
 use rayon::prelude::*;
@@ -179,8 +174,8 @@ fn watch(case: &Case, (x, y): (&[f64], &[f64]), settings: &RuleSettings) -> Resu
     let (mut downhill, mut of_loss) = (state.activities().clone(), state.activities().clone());
     let mut observer = |_: usize, _: &Lagrangian<Reference<f64>>, state: &State<Reference<f64>>| {
         look.activities_mut().copy_from(state.activities());
-        let found = lagrangian.energies(&mut look, &mut downhill);
-        lagrangian.credit(&mut look, DualStep::Still);
+        lagrangian.credit_and_residuals(&mut look, &mut downhill);
+        let found = lagrangian.energies_at(&look, &downhill);
         lagrangian.activity_gradient(&mut look, &mut downhill);
         // What the output's credit alone makes of it is ∂ℓ_Π/∂z.
         let credit = look.credit_mut();

@@ -186,7 +186,7 @@ pub fn equilibrium(case: &Case, folder: &Folder, budget: usize) -> Result<Equili
         samples,
         closed_form: solved.is_some(),
         stop: stop.name().to_owned(),
-        units_at_kinks: if let Stop::AtKinks { units } = stop { Some(units) } else { None },
+        units_at_kinks: stop.units_at_kinks(),
         gradient_left,
         loss,
         loss_at_rest: at_rest.loss / samples as f64,

@@ -41,13 +41,13 @@ impl Scene {
     pub fn new<B: Backend>(lagrangian: &Lagrangian<B>, state: &State<B>) -> Self {
         let (backend, problem) = (lagrangian.backend(), lagrangian.problem());
         let hidden = lagrangian.read(&state.activities);
-        let nodes = std::iter::once(wide(&backend.input(problem.block)))
-            .chain(hidden.layers.iter().map(wide))
-            .chain([wide(&backend.output(&state.memo))]);
+        let nodes = std::iter::once(backend.input(problem.block).cast())
+            .chain(hidden.layers.iter().map(Matrix::cast))
+            .chain([backend.output(&state.memo).cast()]);
         Scene {
             network: problem.network.cast(),
             pass: ForwardPass { nodes: nodes.collect(), samples: lagrangian.samples() },
-            target: wide(&backend.target(problem.block)),
+            target: backend.target(problem.block).cast(),
         }
     }
 
@@ -58,7 +58,7 @@ impl Scene {
 
     /// The present activities of a node, in `f64`.
     pub fn activities<B: Backend>(lagrangian: &Lagrangian<B>, state: &State<B>, node: usize) -> Matrix<f64> {
-        wide(&lagrangian.read(&state.activities).layers[node - 1])
+        lagrangian.read(&state.activities).layers[node - 1].cast()
     }
 
     /// t_L = o + β(y − o).
@@ -72,12 +72,6 @@ impl Scene {
         }
         (last, top)
     }
-}
-
-fn wide<R: Real>(matrix: &Matrix<R>) -> Matrix<f64> {
-    let mut out = Matrix::zeros(matrix.rows(), matrix.cols());
-    out.data_mut().iter_mut().zip(matrix.data()).for_each(|(to, from)| *to = from.wide());
-    out
 }
 
 const NO_CHAIN: &str =
@@ -230,7 +224,7 @@ fn facts<B: Backend>(
     let mut residuals = state.activities.clone();
     lagrangian.residuals(state, &mut residuals);
     let residuals = lagrangian.read(&residuals);
-    let output = wide(&lagrangian.backend().output(&state.memo));
+    let output = lagrangian.backend().output(&state.memo).cast();
     let mean = |square: f64| (square / samples as f64).sqrt();
     let between = |a: &Matrix<f64>, b: &Matrix<f64>| {
         let mut difference = a.clone();

@@ -4,12 +4,12 @@
 //! else damped Newton steps for each sample from its forward pass, pinned to the kinks of piecewise-linear φ where the
 //! minimum lies on them. Solved in `f64`, whatever the number type.
 
-use super::{Rule, RuleSettings, positive};
+use super::{Rule, RuleSettings};
 use crate::{
     backend::Backend,
     error::{Error, Refusal},
     infer::{Step, Stop},
-    lagrangian::{DualStep, Lagrangian},
+    lagrangian::Lagrangian,
     network::{Network, Placement},
     objective::Objective,
     real::Real,
@@ -43,7 +43,7 @@ impl Equilibrium {
     /// # Errors
     /// If the tolerance is not a positive number.
     pub fn new(settings: &RuleSettings) -> Result<Self, Error> {
-        Ok(Equilibrium { tolerance: settings.tolerance.map(|t| positive("tolerance", t)).transpose()? })
+        Ok(Equilibrium { tolerance: settings.positive_tolerance()? })
     }
 
     fn tolerance<R: Real>(&self, objective: &Objective<R>) -> f64 {
@@ -155,17 +155,16 @@ impl Numbers {
         let lagrangian = problem.lagrangian(&block)?;
         let mut gradient = state.activities.clone();
         let mut c = gradient.clone();
-        let mut look = |state: &mut State<Wide>, z: &Stack<f64>, gradient: &mut Stack<f64>| {
+        let look = |state: &mut State<Wide>, z: &Stack<f64>, [c, gradient]: [&mut Stack<f64>; 2]| {
             state.activities_mut().copy_from(z);
-            lagrangian.residuals(state, &mut c);
-            lagrangian.credit(state, DualStep::Still);
+            lagrangian.credit_and_residuals(state, c);
             lagrangian.activity_gradient(state, gradient);
-            Hessian::at(&lagrangian, state, &c)
         };
-        let hessian = look(&mut state, &self.activities, &mut gradient);
+        look(&mut state, &self.activities, [&mut c, &mut gradient]);
         let layers = gradient.layers.iter().enumerate();
         let places: Vec<(usize, usize)> = layers.flat_map(|(l, m)| (0..m.rows()).map(move |i| (l, i))).collect();
         let right = Mat::from_fn(places.len(), samples, |k, s| gradient.layers[places[k].0].at(places[k].1, s));
+        let hessian = Hessian::at(&lagrangian, &state, &c);
         if let Some(factors) = factor(&hessian, hessian.scale()) {
             let solved = factors.solve(right);
             for (k, &(l, i)) in places.iter().enumerate() {
@@ -174,7 +173,7 @@ impl Numbers {
                 row.iter_mut().enumerate().for_each(|(s, z)| *z -= solved[(k, s)]);
             }
         }
-        let _ = look(&mut state, &self.activities, &mut gradient);
+        look(&mut state, &self.activities, [&mut c, &mut gradient]);
         self.residual.copy_from(&gradient);
         self.residual.layers.iter_mut().flat_map(Matrix::data_mut).for_each(|g| *g = g.abs());
         Ok(())

@@ -5,7 +5,7 @@
 //! With Π = p I the credit of layer l after T steps is P(Bin(T, ηp) ≥ L − l) times BP's, exactly; with ηp = 1 it is BP's
 //! after L − l steps.
 
-use super::{Rule, RuleSettings, beside::keep_as_duals, positive};
+use super::{CHECK_EVERY, Rule, RuleSettings, beside::keep_as_duals, positive};
 use crate::{
     backend::Backend,
     error::{Error, Refusal},
@@ -29,11 +29,8 @@ impl<R: Real> FixedPrediction<R> {
     /// # Errors
     /// If η or the tolerance is not a positive number or the budget 0.
     pub fn new(settings: &RuleSettings) -> Result<Self, Error> {
-        if settings.budget == 0 {
-            return Err(Error::setting("budget", "0 inference steps; at least 1 is needed"));
-        }
-        let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
-        Ok(FixedPrediction { eta: positive("eta", settings.eta)?, budget: settings.budget, tolerance })
+        let (budget, tolerance) = (settings.positive_budget()?, settings.positive_tolerance()?);
+        Ok(FixedPrediction { eta: positive("eta", settings.eta)?, budget, tolerance })
     }
 }
 
@@ -41,8 +38,6 @@ impl<R: Real> FixedPrediction<R> {
 const FORWARD: usize = 0;
 /// A buffer.
 const GRADIENT: usize = 1;
-/// Steps between looks at the gradient, each of which costs a step's product.
-const CHECK_EVERY: usize = 8;
 
 impl<B: Backend> Rule<B> for FixedPrediction<B::Real> {
     fn name(&self) -> &str {

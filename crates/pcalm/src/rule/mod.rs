@@ -129,6 +129,24 @@ impl Default for RuleSettings {
     }
 }
 
+/// Looking at the gradient's size costs a step's products, so solves and tolerances look at it only this often.
+const CHECK_EVERY: usize = 8;
+
+impl RuleSettings {
+    /// T, of a rule that has to have one.
+    fn positive_budget(&self) -> Result<usize, Error> {
+        match self.budget {
+            0 => Err(Error::setting("budget", "0 inference steps; at least 1 is needed")),
+            budget => Ok(budget),
+        }
+    }
+
+    /// The tolerance, if there is one.
+    fn positive_tolerance<R: Real>(&self) -> Result<Option<R>, Error> {
+        self.tolerance.map(|tolerance| positive("tolerance", tolerance)).transpose()
+    }
+}
+
 /// A rule chosen at run time.
 pub type BoxedRule<B> = Box<dyn Rule<B>>;
 

@@ -10,7 +10,7 @@
 //! eigenvalues h the stable range shrinks from ηh < 2 to ηh < 2(1 + β)/(1 + 2β): the roots θ of
 //! θ² − (1 + β)(1 − ηh)θ + β(1 − ηh) lie inside the unit circle exactly there (Jury).
 
-use super::{Rule, RuleSettings, positive};
+use super::{CHECK_EVERY, Rule, RuleSettings, positive};
 use crate::{
     backend::Backend,
     error::{Error, Refusal},
@@ -62,10 +62,6 @@ pub enum Inner<R> {
         limit: usize,
     },
 }
-
-/// Measuring the gradient's size costs a step's products, so solves and tolerances look at it
-/// only this often.
-const CHECK_EVERY: usize = 8;
 
 /// T cycles of a dual step and activity steps, from the forward pass.
 #[derive(Clone, Debug)]
@@ -124,10 +120,7 @@ impl<R: Real> PrimalDual<R> {
         inner: Inner<R>,
         credit: Credit,
     ) -> Result<Self, Error> {
-        if settings.budget == 0 {
-            return Err(Error::setting("budget", "0 inference steps; at least 1 is needed"));
-        }
-        let tolerance = settings.tolerance.map(|t| positive("tolerance", t)).transpose()?;
+        let (budget, tolerance) = (settings.positive_budget()?, settings.positive_tolerance()?);
         let eta = positive("eta", settings.eta)?;
         Ok(PrimalDual {
             name,
@@ -135,7 +128,7 @@ impl<R: Real> PrimalDual<R> {
             dual_step,
             momentum: R::zero(),
             inner,
-            budget: settings.budget,
+            budget,
             tolerance,
             credit,
             precondition: settings.precondition,

@@ -5,6 +5,7 @@
 //! alone. Threads would not make it faster either: at the sizes that are formed (two thousand rows at most) two took as
 //! long as one.
 
+use crate::precision::Weighting;
 use faer::{
     Accum, Mat, MatMut, MatRef, Par, c64,
     diag::Diag,
@@ -31,6 +32,17 @@ pub fn product(a: MatRef<f64>, b: MatRef<f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
     multiply(out.as_mut(), a, b, 1.0);
     out
+}
+
+/// ⟨a, b⟩.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Π of `n` units.
+pub fn precision_matrix(weight: &Weighting<f64>, n: usize) -> Mat<f64> {
+    let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
+    Mat::from_fn(n, n, |i, j| rows[i][j])
 }
 
 /// Singular values, largest first; `None` if a number is not finite.

@@ -9,13 +9,14 @@
 //! off the diagonal, and the whole matrix is factored.
 
 use super::{
-    dense::{Cholesky, product},
+    dense::{Cholesky, precision_matrix, product},
     jacobian::Jacobian,
     wide::Wide,
 };
 use crate::{
     lagrangian::Lagrangian,
     network::{Dense, Placement},
+    objective::{End, Objective},
     penalty::Penalty,
     stack::{Matrix, Stack},
     state::State,
@@ -53,7 +54,7 @@ impl Hessian {
             Some(penalty) => residual_curvature(penalty, &column(&c.layers[l])),
         };
         let mut d: Vec<Mat<f64>> = (0..hidden).map(curvature).collect();
-        d.push(loss_curvature(lagrangian, state));
+        d.push(loss_curvature(objective, &column(state.output()), &column(&problem.block.target)));
         for (l, d) in d[..hidden].iter().enumerate() {
             hessian.add((l, l), d);
         }
@@ -181,28 +182,28 @@ impl Factors {
     }
 }
 
-/// ∂²ℓ_Π/∂o² at the output of the first sample.
-fn loss_curvature(lagrangian: &Lagrangian<Wide>, state: &State<Wide>) -> Mat<f64> {
-    let (problem, n) = (lagrangian.problem(), state.output().rows());
-    if problem.objective.output() == crate::objective::End::Free {
+/// ∂²ℓ_Π/∂o² at an output.
+pub fn loss_curvature(objective: &Objective<f64>, output: &[f64], target: &[f64]) -> Mat<f64> {
+    let n = output.len();
+    if objective.output() == End::Free {
         return Mat::zeros(n, n);
     }
-    let copies = |m: &Matrix<f64>| {
-        let mut all = Matrix::zeros(n, n);
-        all.load(&m.column(0).collect::<Vec<f64>>().repeat(n));
-        all
+    // Every column of the identity is a sample of its own, at the same output.
+    let columns = |values: &[f64]| {
+        let mut m = Matrix::zeros(n, n);
+        m.load(values);
+        m
     };
-    let mut columns = Matrix::zeros(n, n);
-    columns.load(&(0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect::<Vec<f64>>());
-    problem.objective.loss_curvature(&copies(state.output()), &copies(&problem.block.target), &mut columns, n);
-    Mat::from_fn(n, n, |i, j| columns.at(i, j))
+    let mut curvature = columns(&(0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect::<Vec<_>>());
+    objective.loss_curvature(&columns(&output.repeat(n)), &columns(&target.repeat(n)), &mut curvature, n);
+    Mat::from_fn(n, n, |i, j| curvature.at(i, j))
 }
 
 /// E''(c).
 fn residual_curvature(penalty: &Penalty<f64>, c: &[f64]) -> Mat<f64> {
-    let (n, weight) = (c.len(), penalty.weight());
-    let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
-    Mat::from_fn(n, n, |i, j| rows[i][j] * if i == j { penalty.shape().curvature(c[i]) } else { 1.0 })
+    let mut curvature = precision_matrix(penalty.weight(), c.len());
+    c.iter().enumerate().for_each(|(i, &c)| curvature[(i, i)] *= penalty.shape().curvature(c));
+    curvature
 }
 
 /// −∂(Jᵀq)/∂z of one edge, if φ bends.

@@ -4,7 +4,7 @@
 //! of aWz + b. Where z lies on it the gradient of F is g on one side and g − Δs q̃ A on the other, with A = ∂κ/∂z, Δs the
 //! jump of φ' and q̃ what the kink weighs: (aWᵀq)_i in `pre`, q_i in `post`.
 
-use super::wide::Wide;
+use super::{dense::dot, wide::Wide};
 use crate::{
     lagrangian::Lagrangian,
     network::{Dense, Placement},
@@ -63,8 +63,7 @@ impl Kink {
         match self.dense(lagrangian) {
             Some((dense, Placement::Post)) => {
                 let row = &dense.weight()[self.unit * dense.cols()..][..dense.cols()];
-                let sum: f64 = row.iter().zip(z).map(|(w, z)| w * z).sum();
-                dense.scale() * sum + dense.bias().map_or(0.0, |b| b[self.unit]) - self.at
+                dense.scale() * dot(row, z) + dense.bias().map_or(0.0, |b| b[self.unit]) - self.at
             }
             _ => z[self.unit] - self.at,
         }

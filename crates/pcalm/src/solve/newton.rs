@@ -9,17 +9,14 @@
 //! worst is let go to the side that leads down.
 
 use super::{
-    dense::Cholesky,
+    dense::{Cholesky, dot},
     hessian::{Factors, Hessian},
     kinks::{Kink, Seen},
     wide::Wide,
 };
-use crate::{
-    lagrangian::{DualStep, Lagrangian},
-    stack::Stack,
-    state::State,
-};
+use crate::{lagrangian::Lagrangian, stack::Stack, state::State};
 use faer::Mat;
+use std::ops::Range;
 
 /// A spring that holds an activity on its kink, as a multiple of the largest curvature.
 const SPRING: f64 = 1e8;
@@ -37,6 +34,8 @@ pub struct Search<'s, 'a> {
     lagrangian: &'s Lagrangian<'a, Wide>,
     state: &'s mut State<Wide>,
     kinks: &'s [Kink],
+    /// Where each layer is in the stacked vectors.
+    ranges: Vec<Range<usize>>,
     c: Stack<f64>,
     buffer: Stack<f64>,
     z: Vec<f64>,
@@ -58,8 +57,12 @@ impl<'s, 'a> Search<'s, 'a> {
     pub fn new(lagrangian: &'s Lagrangian<'a, Wide>, state: &'s mut State<Wide>, kinks: &'s [Kink]) -> Self {
         let (c, buffer) = (state.activities.clone(), state.activities.clone());
         let z: Vec<f64> = state.activities.layers.iter().flat_map(|m| m.column(0).collect::<Vec<f64>>()).collect();
-        let mut search =
-            Search { lagrangian, state, kinks, c, buffer, gradient: vec![0.0; z.len()], z: z.clone(), energy: 0.0 };
+        let ranges = c.layers.iter().scan(0, |end, m| {
+            *end += m.rows();
+            Some(*end - m.rows()..*end)
+        });
+        let (ranges, gradient) = (ranges.collect(), vec![0.0; z.len()]);
+        let mut search = Search { lagrangian, state, kinks, ranges, c, buffer, gradient, z: z.clone(), energy: 0.0 };
         search.go(z);
         search
     }
@@ -79,17 +82,15 @@ impl<'s, 'a> Search<'s, 'a> {
             rest = above;
         }
         self.state.touch();
-        self.energy = self.lagrangian.energies(self.state, &mut self.c).lagrangian();
-        self.lagrangian.credit(self.state, DualStep::Still);
+        self.lagrangian.credit_and_residuals(self.state, &mut self.c);
+        self.energy = self.lagrangian.energies_at(self.state, &self.c).lagrangian();
         self.lagrangian.activity_gradient(self.state, &mut self.buffer);
         let columns = self.buffer.layers.iter().flat_map(|m| m.column(0));
         self.gradient.iter_mut().zip(columns).for_each(|(to, g)| *to = g);
     }
 
-    fn range(&self, layer: usize) -> std::ops::Range<usize> {
-        let widths = self.state.activities.layers.iter().map(|m| m.rows());
-        let start = widths.take(layer).sum();
-        start..start + self.state.activities.layers[layer].rows()
+    fn range(&self, layer: usize) -> Range<usize> {
+        self.ranges[layer].clone()
     }
 
     fn seen(&self, pinned: &[usize]) -> Vec<Seen> {
@@ -113,12 +114,12 @@ impl<'s, 'a> Search<'s, 'a> {
             // The gradient across the kinks, ν of the least ‖g − Σ ν_j A_j‖.
             let range = self.range(layer);
             let normal = |i: usize| &seen[here[i]].normal[..];
-            let right = Mat::from_fn(here.len(), 1, |i, _| inner(normal(i), &self.gradient[range.clone()]));
+            let right = Mat::from_fn(here.len(), 1, |i, _| dot(normal(i), &self.gradient[range.clone()]));
             let kinks: Vec<&Seen> = here.iter().map(|&i| &seen[i]).collect();
             let Some(factors) = Cholesky::new(&gram(&kinks)) else { continue };
             let across = factors.solve(right);
             for (i, &at) in here.iter().enumerate() {
-                let (nu, length) = (across[(i, 0)], inner(normal(i), normal(i)).sqrt());
+                let (nu, length) = (across[(i, 0)], dot(normal(i), normal(i)).sqrt());
                 rest[range.clone()].iter_mut().zip(normal(i)).for_each(|(g, a)| *g -= nu * a);
                 let [left, right] = seen[at].sides().map(|more| (nu + more) * length);
                 // Downhill to the left where the left gradient is positive, to the right where the right one is negative.
@@ -154,7 +155,7 @@ impl<'s, 'a> Search<'s, 'a> {
     /// Moves off a kink, to the side.
     fn let_go(&mut self, kink: usize, seen: &Seen, side: f64) {
         let range = self.range(self.kinks[kink].layer);
-        let squared: f64 = seen.normal.iter().map(|a| a * a).sum();
+        let squared = dot(&seen.normal, &seen.normal);
         let along = (side * LET_GO - seen.distance) / squared;
         let mut z = self.z.clone();
         z[range].iter_mut().zip(&seen.normal).for_each(|(z, a)| *z += along * a);
@@ -168,7 +169,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut right = Mat::from_fn(self.z.len(), 1, |i, _| -self.gradient[i]);
         for (&k, seen) in pinned.iter().zip(seen) {
             let layer = self.kinks[k].layer;
-            let spring = SPRING * scale / seen.normal.iter().map(|a| a * a).sum::<f64>();
+            let spring = SPRING * scale / dot(&seen.normal, &seen.normal);
             hessian.add_outer(layer, spring, &seen.normal);
             for (i, a) in self.range(layer).zip(&seen.normal) {
                 right[(i, 0)] -= spring * seen.distance * a;
@@ -188,7 +189,7 @@ impl<'s, 'a> Search<'s, 'a> {
             let range = self.range(layer);
             let Some(factors) = (!here.is_empty()).then(|| Cholesky::new(&gram(&here))).flatten() else { continue };
             // A d is to be what leads back onto the kink.
-            let off = |s: &Seen| inner(&s.normal, &direction[range.clone()]) + s.distance;
+            let off = |s: &Seen| dot(&s.normal, &direction[range.clone()]) + s.distance;
             let right = Mat::from_fn(here.len(), 1, |i, _| off(here[i]));
             let correction = factors.solve(right);
             for (i, s) in here.iter().enumerate() {
@@ -202,7 +203,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn slope(&self, direction: &[f64]) -> f64 {
-        self.gradient.iter().zip(direction).map(|(g, d)| g * d).sum()
+        dot(&self.gradient, direction)
     }
 
     /// Halves the step until F falls enough; near a minimum, where it falls by less than its own rounding, the whole
@@ -252,9 +253,7 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         let mut bracket = (falling.map_or(0.0, middle), rising.map_or(1.0, middle));
-        if let Some(&(t, kink)) = falling.map_or(crossings.first().filter(|_| rising == Some(0)), |f| crossings.get(f))
-            && falling.is_some()
-        {
+        if let Some(&(t, kink)) = falling.and_then(|falling| crossings.get(falling)) {
             let beside = BESIDE * (bracket.1 - bracket.0).max(f64::MIN_POSITIVE);
             let (before, after) = (slope(self, t - beside), slope(self, t + beside));
             if before < 0.0 && after > 0.0 && (after - before) > 1e-6 * (before.abs() + after.abs()) {
@@ -310,7 +309,7 @@ impl<'s, 'a> Search<'s, 'a> {
             let range = self.range(kink.layer);
             let distance = kink.distance(self.lagrangian, &from[range.clone()]);
             let normal = kink.normal(self.lagrangian, range.len());
-            let speed: f64 = normal.iter().zip(&direction[range]).map(|(a, d)| a * d).sum();
+            let speed = dot(&normal, &direction[range]);
             let t = -distance / speed;
             if t > 0.0 && t < 1.0 {
                 found.push((t, k));
@@ -321,14 +320,10 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 }
 
-fn inner(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// AAᵀ of kinks of one layer; a trace more on the diagonal, for more kinks than units.
 fn gram(kinks: &[&Seen]) -> Mat<f64> {
     Mat::from_fn(kinks.len(), kinks.len(), |i, j| {
-        inner(&kinks[i].normal, &kinks[j].normal) * if i == j { 1.0 + 1e-14 } else { 1.0 }
+        dot(&kinks[i].normal, &kinks[j].normal) * if i == j { 1.0 + 1e-14 } else { 1.0 }
     })
 }
 

@@ -30,13 +30,11 @@ pub struct Curvature {
     pub iterations: usize,
 }
 
-/// A symmetric map on the stacked activities at the forward pass: h H + r CᵀPC + k CᵀC, P = diag(E_l''(0)).
+/// A symmetric map on the stacked activities at the forward pass: h H + k CᵀC.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operator {
     /// h, the share of the Hessian H of the PC energy F.
     pub energy: f64,
-    /// r, the share of CᵀPC, the Hessian without the loss.
-    pub residual: f64,
     /// k, the share of CᵀC, the constraints alone.
     pub constraint: f64,
     /// Whether the eigenvalues are those of Π⁻¹ times the map, which preconditioned steps see.
@@ -45,9 +43,7 @@ pub struct Operator {
 
 impl Operator {
     /// H.
-    pub const ENERGY: Operator = Operator { energy: 1.0, residual: 0.0, constraint: 0.0, preconditioned: false };
-    /// CᵀPC.
-    pub const RESIDUAL: Operator = Operator { energy: 0.0, residual: 1.0, ..Operator::ENERGY };
+    pub const ENERGY: Operator = Operator { energy: 1.0, constraint: 0.0, preconditioned: false };
     /// CᵀC.
     pub const CONSTRAINT: Operator = Operator { energy: 0.0, constraint: 1.0, ..Operator::ENERGY };
 
@@ -180,7 +176,6 @@ pub(super) fn random_directions<R: Real>(like: &Stack<R>, samples: usize) -> Sta
 /// An [`Operator`] at the forward pass in a state.
 pub(super) struct AppliedOperator<R> {
     energy: R,
-    residual: R,
     constraint: R,
     preconditioned: bool,
     /// The diagonal φ'' terms, each with its layer; none where they are zero.
@@ -196,7 +191,7 @@ pub(super) struct AppliedOperator<R> {
 impl<R: Real> AppliedOperator<R> {
     pub fn new<B: Host<Real = R>>(lagrangian: &Lagrangian<B>, state: &State<B>, operator: Operator) -> Self {
         let problem = lagrangian.problem();
-        let [energy, residual, constraint] = [operator.energy, operator.residual, operator.constraint].map(R::of);
+        let [energy, constraint] = [operator.energy, operator.constraint].map(R::of);
         let mut diagonals = Vec::new();
         let output = problem.network.depth();
         for (_, edge) in problem.network.entering(output).filter(|_| operator.energy != 0.0) {
@@ -219,7 +214,6 @@ impl<R: Real> AppliedOperator<R> {
         let least = if operator.preconditioned { problem.objective.least_weight() } else { 1.0 };
         AppliedOperator {
             energy,
-            residual,
             constraint,
             preconditioned: operator.preconditioned,
             diagonals,
@@ -250,9 +244,7 @@ impl<R: Real> AppliedOperator<R> {
         }
         for (l, (credit, image)) in state.credit_mut().layers.iter_mut().zip(&self.image.layers).enumerate() {
             match objective.penalty(l.min(hidden - 1)) {
-                Some(penalty) if l < hidden => {
-                    penalty.stiffen(self.energy + self.residual, self.constraint, image, credit);
-                }
+                Some(penalty) if l < hidden => penalty.stiffen(self.energy, self.constraint, image, credit),
                 _ if l == hidden && objective.output() == End::Held => {
                     let pairs = credit.data_mut().iter_mut().zip(image.data());
                     pairs.for_each(|(c, &v)| *c = -self.energy * v);

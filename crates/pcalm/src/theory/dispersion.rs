@@ -6,10 +6,10 @@
 //! radius √det and phase; a mode's wavenumber is k = 2 asin(σ/2).
 
 use super::{
-    dense::singular_vectors,
+    dense::{dot, singular_vectors},
     follow::follow,
     krylov::not_finite,
-    linearisation::{Linearisation, dot},
+    linearisation::Linearisation,
     spectrum::Iteration,
 };
 use crate::{backend::Reference, error::Error, lagrangian::Lagrangian, rule::Rule, state::State};

@@ -14,9 +14,8 @@
 //! for the target less that pass's output, plus the pass.
 
 use super::{
-    dense::{Cholesky, product},
+    dense::{Cholesky, dot, precision_matrix, product},
     jacobian::Jacobian,
-    linearisation::dot,
 };
 use crate::{
     activation::Activation,
@@ -26,7 +25,6 @@ use crate::{
     network::Network,
     objective::{End, Objective},
     penalty::Penalty,
-    precision::Weighting,
     stack::Matrix,
     state::State,
 };
@@ -74,11 +72,7 @@ impl LinearEquilibrium {
         }
         let (hidden, widths) = (network.hidden(), network.widths());
         let all = (0..hidden).filter_map(|l| objective.penalty(l)).map(Penalty::weight).chain([objective.readout()]);
-        let dense = |(weight, &n): (&Weighting<f64>, &usize)| {
-            let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
-            Mat::from_fn(n, n, |i, j| rows[i][j])
-        };
-        let precisions: Vec<Mat<f64>> = all.zip(widths).map(dense).collect();
+        let precisions: Vec<Mat<f64>> = all.zip(widths).map(|(weight, &n)| precision_matrix(weight, n)).collect();
         let operators: Vec<Mat<f64>> =
             Jacobian::all(network, |_| Vec::new()).iter().map(|jacobian| jacobian.dense()).collect();
         let mut offsets: Vec<Vec<f64>> = Vec::with_capacity(operators.len());

@@ -6,6 +6,5 @@ mod step_size;
 
 pub use curvature::{Accuracy, Curvature, Operator, curvature, largest_eigenvalue};
 pub use step_size::{
-    AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, precision_bound,
-    preconditioned_bound, preconditioned_step, stability_bound,
+    AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, preconditioned_step, stability_bound,
 };

@@ -1,7 +1,7 @@
 //! A few extreme eigenvalues of a linear map: of a symmetric one by linfa's LOBPCG, of a general one by
 //! faer's restarted Arnoldi iteration, or from the dense matrix where it is small.
 
-use super::{dense, linearisation::dot};
+use super::dense::{self, dot};
 use crate::error::Error;
 use faer::{
     Col, Mat, MatMut, MatRef, Par, c64,

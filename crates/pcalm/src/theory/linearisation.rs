@@ -15,7 +15,7 @@
 //! and H are as cheap as the largest.
 
 use super::{
-    dense::{Cholesky, product, symmetric_eigen},
+    dense::{Cholesky, dot, product, symmetric_eigen},
     jacobian::Jacobian,
     stiffness::Stiffness,
 };
@@ -27,6 +27,7 @@ use crate::{
     minibatch::Batch,
     network::Network,
     objective::{End, Objective},
+    solve::hessian::loss_curvature,
     stack::Matrix,
     state::State,
 };
@@ -346,21 +347,7 @@ fn root_of_loss_curvature(objective: &Objective<f64>, output: &[f64], target: &[
             "the targets of this sample sum to {sum}; the cross-entropy is convex only if they sum to at least 0"
         )));
     }
-    let copies = |values: &[f64]| {
-        let mut m = Matrix::<f64>::zeros(n, n);
-        m.load(&values.repeat(n));
-        m
-    };
-    let mut columns = Matrix::<f64>::zeros(n, n);
-    let identity: Vec<f64> = (0..n * n).map(|k| f64::from(u8::from(k / n == k % n))).collect();
-    columns.load(&identity);
-    objective.loss_curvature(&copies(output), &copies(target), &mut columns, n);
-    let curvature = Mat::from_fn(n, n, |i, j| columns.at(i, j));
-    let (values, vectors) =
-        symmetric_eigen(&curvature).ok_or_else(|| Error::Network("its output on this sample is not finite".into()))?;
+    let (values, vectors) = symmetric_eigen(&loss_curvature(objective, output, target))
+        .ok_or_else(|| Error::Network("its output on this sample is not finite".into()))?;
     Ok(Mat::from_fn(n, n, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt()))
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

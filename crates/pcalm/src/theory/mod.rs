@@ -32,8 +32,7 @@ pub use relaxation::{DENSE_RELAXATION, Relaxation};
 pub use spectrum::{DENSE_ITERATION, DENSE_SINGULAR_VALUES, Iteration, MANY, Radius, Spectrum, Stability};
 pub use stability::{Cell, stability_map};
 pub use step_size::{
-    AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, precision_bound,
-    preconditioned_bound, preconditioned_step, stability_bound,
+    AutomaticStep, SHARE, automatic_step, constraint_curvature, nesterov_momentum, preconditioned_step, stability_bound,
 };
 pub use watch::Ends;
 pub use wave::{FRACTION, LayerCredit, Moment, Wave};

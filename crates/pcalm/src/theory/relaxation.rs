@@ -6,7 +6,7 @@
 //! the solution of ż = +A(z − z*), which runs away.
 
 use super::{
-    dense::{Cholesky, product, symmetric_eigen},
+    dense::{Cholesky, precision_matrix, product, symmetric_eigen},
     jacobian::Jacobian,
     linearisation::Linearisation,
 };
@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     network::Network,
     objective::{End, Objective},
-    precision::Weighting,
+    penalty::Penalty,
 };
 use faer::{Mat, MatRef};
 
@@ -92,10 +92,13 @@ impl Relaxation {
             return Err(Error::Batch(problem));
         }
         few(into.nrows())?;
-        let weight = |l: usize| objective.penalty(l).map_or(objective.readout(), |penalty| penalty.weight());
-        let here = dense(weight(layer), into.nrows());
-        let next = if layer + 1 < network.hidden() { weight(layer + 1) } else { objective.readout() };
-        let next = dense(next, out_of.nrows());
+        // Of a hidden layer; what nothing of the kind holds is the output.
+        let weight = |l: usize| {
+            let penalty = if l < network.hidden() { objective.penalty(l) } else { None };
+            penalty.map_or(objective.readout(), Penalty::weight)
+        };
+        let here = precision_matrix(weight(layer), into.nrows());
+        let next = precision_matrix(weight(layer + 1), out_of.nrows());
         let pull = product(out_of.transpose(), next.as_ref());
         let bias = |l: usize, n: usize| chain.link(l).0.bias().map_or_else(|| vec![0.0; n], <[f64]>::to_vec);
         let mut predicted = product(into.as_ref(), column(below));
@@ -149,11 +152,6 @@ fn power(x: f64, n: usize) -> f64 {
 
 fn column(v: &[f64]) -> MatRef<'_, f64> {
     MatRef::from_column_major_slice(v, v.len(), 1)
-}
-
-fn dense(weight: &Weighting<f64>, n: usize) -> Mat<f64> {
-    let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
-    Mat::from_fn(n, n, |i, j| rows[i][j])
 }
 
 fn few(unknowns: usize) -> Result<(), Error> {

@@ -14,9 +14,9 @@
 //! S = 0 and one ρ and α it is η σ_max²(2ρ + α) < 4.
 
 use super::{
-    dense,
+    dense::{self, dot},
     krylov::{self, not_finite},
-    linearisation::{Linearisation, dot},
+    linearisation::Linearisation,
     mode::Mode,
 };
 use crate::error::{Error, StabilityBound};

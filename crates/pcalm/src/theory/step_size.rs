@@ -23,8 +23,6 @@ pub const SHARE: f64 = 0.75;
 
 /// For the automatic η, which every later bit follows from.
 const FOR_ETA: Accuracy = Accuracy { tolerance: 1e-5, limit: 500 };
-/// For a warning about the stability bound.
-const FOR_WARNING: Accuracy = Accuracy { tolerance: 1e-3, limit: 100 };
 /// Products for a warning about the stability bound, which two digits of σ_max² are enough for.
 const FOR_BOUND: usize = 40;
 
@@ -49,13 +47,7 @@ pub fn automatic_step<B: Host>(
     network: &Network<B::Real>,
     alpha: f64,
 ) -> Result<AutomaticStep, Error> {
-    let lambda_max = largest_eigenvalue(minibatch, network, Operator::ENERGY, FOR_ETA)?;
-    let eta = 1.0 / lambda_max;
-    if alpha <= minibatch.objective().least_penalty() {
-        return Ok(AutomaticStep { lambda_max, eta });
-    }
-    let both = largest_eigenvalue(minibatch, network, Operator::stability(alpha), FOR_ETA)?;
-    Ok(AutomaticStep { lambda_max, eta: eta.min(SHARE * StabilityBound::LIMIT / both) })
+    step_for(minibatch, network, alpha, |operator| operator)
 }
 
 /// The same for preconditioned steps z −= η Π⁻¹ ∂𝓛/∂z, whose eigenvalues are those of Π⁻¹H.
@@ -67,33 +59,23 @@ pub fn preconditioned_step<B: Host>(
     network: &Network<B::Real>,
     alpha: f64,
 ) -> Result<AutomaticStep, Error> {
-    let lambda_max = largest_eigenvalue(minibatch, network, Operator::ENERGY.preconditioned(), FOR_ETA)?;
-    let eta = 1.0 / lambda_max;
-    if alpha == 0.0 {
-        return Ok(AutomaticStep { lambda_max, eta });
-    }
-    let both = largest_eigenvalue(minibatch, network, Operator::stability(alpha).preconditioned(), FOR_ETA)?;
-    Ok(AutomaticStep { lambda_max, eta: eta.min(SHARE * StabilityBound::LIMIT / both) })
+    step_for(minibatch, network, alpha, Operator::preconditioned)
 }
 
-/// The bound on η for preconditioned steps: with σ² = λ_max(Π⁻¹CᵀPC) the stable range is ησ²(2 + α/π) < 4, π the
-/// least precision; exact with one precision and without the loss.
-///
-/// # Errors
-/// As [`largest_eigenvalue`].
-pub fn preconditioned_bound<B: Host>(
+/// For steps that see the operators as `seen` makes them.
+fn step_for<B: Host>(
     minibatch: &mut Minibatch<B>,
     network: &Network<B::Real>,
-    eta: f64,
     alpha: f64,
-) -> Result<StabilityBound, Error> {
-    let sigma_squared = largest_eigenvalue(minibatch, network, Operator::RESIDUAL.preconditioned(), FOR_WARNING)?;
-    Ok(StabilityBound::new(eta, sigma_squared, 1.0, alpha / minibatch.objective().least_weight()))
-}
-
-/// The bound on η where predictions do not move: ηλ_max(Π) < 2.
-pub fn precision_bound<R: Real>(objective: &Objective<R>, eta: f64) -> StabilityBound {
-    StabilityBound::new(eta, 1.0, objective.largest_penalty(), 0.0)
+    seen: fn(Operator) -> Operator,
+) -> Result<AutomaticStep, Error> {
+    let lambda_max = largest_eigenvalue(minibatch, network, seen(Operator::ENERGY), FOR_ETA)?;
+    let eta = 1.0 / lambda_max;
+    if alpha <= minibatch.objective().least_penalty() {
+        return Ok(AutomaticStep { lambda_max, eta });
+    }
+    let both = largest_eigenvalue(minibatch, network, seen(Operator::stability(alpha)), FOR_ETA)?;
+    Ok(AutomaticStep { lambda_max, eta: eta.min(SHARE * StabilityBound::LIMIT / both) })
 }
 
 /// σ_max² to about two digits, from below: what a [`stability_bound`] is made from. On the samples loaded into `minibatch`.

@@ -1,6 +1,6 @@
 //! What a layer's residual costs, E''(0), as a linear map: any function of it at once.
 
-use super::dense::{product, symmetric_eigen};
+use super::dense::{precision_matrix, product, symmetric_eigen};
 use crate::{error::Error, penalty::Penalty, precision::Weighting};
 use faer::{Mat, MatRef};
 
@@ -32,8 +32,7 @@ impl Stiffness {
             Weighting::Scalar(p) => Stiffness::Scalar(at_rest * p),
             Weighting::Diagonal(p) => Stiffness::Diagonal(p.iter().map(|p| at_rest * p).collect()),
             weight @ Weighting::Full(_) => {
-                let rows: Vec<Vec<f64>> = (0..n).map(|i| weight.row(i, n)).collect();
-                let eigen = symmetric_eigen(&Mat::from_fn(n, n, |i, j| rows[i][j]));
+                let eigen = symmetric_eigen(&precision_matrix(weight, n));
                 let problem = "one of its precisions has no eigenvalues";
                 let (values, vectors) = eigen.ok_or_else(|| Error::Network(problem.into()))?;
                 Stiffness::Full { values, vectors }

@@ -4,7 +4,7 @@
 //! from where the last ended keep up with them: with H for λ_max, with H⁻¹, which costs a forward and an
 //! adjoint pass, for λ_min.
 
-use super::linearisation::{Linearisation, dot};
+use super::{dense::dot, linearisation::Linearisation};
 use crate::error::Error;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -192,6 +192,7 @@ fn check(chain: Chain<'_, f32>, problem: &Problem<Cpu>, moving: &Moving<Cpu>, co
     let output = [&memo.output, &credit.layers[hidden], &problem.block.target];
     assert!(output.iter().all(|m| fits(m, chain.widths()[hidden])));
     let rolling = memo.rolling.iter().flat_map(|r| [&r.credit, &r.rates, &r.slopes]);
+    assert!(memo.units.len() == widest);
     assert!(rolling.chain([&memo.signal]).all(|b| b.rows() == widest && b.cols() == cols));
 }
 
